@@ -1,0 +1,1 @@
+"""What runs unattended: executors, retraining, schedules."""

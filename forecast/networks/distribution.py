@@ -1,0 +1,59 @@
+"""The distribution that a model predicts: a Student-t for each cutoff and step ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RANGE_LEVELS = (0.50, 0.80, 0.95)
+QUANTILE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Location-scale Student-t distributions of cumulative log returns, all arrays of one shape.
+
+        price 1..horizon sessions ahead = last_close * exp(location + scale * t(df))
+
+    Args:
+        location: median of the cumulative log return, shape (n_cutoffs, horizon).
+        scale: scale of the cumulative log return, same shape; NaN where a model gives points only.
+        df: degrees of freedom, same shape; infinity makes it a normal distribution.
+    """
+
+    location: np.ndarray
+    scale: np.ndarray
+    df: np.ndarray
+
+    @property
+    def is_point(self) -> bool:
+        """True where there is a median and nothing around it."""
+        return bool(np.isnan(self.scale).any())
+
+    def quantile(self, levels=QUANTILE_LEVELS) -> np.ndarray:
+        """Log returns below which the outcome falls with each probability, shape (..., n_levels)."""
+        from scipy.special import ndtri, stdtrit
+
+        levels = np.asarray(levels, dtype=float)
+        df = self.df[..., None]
+        finite = np.where(np.isinf(df), 5.0, df)  # stdtrit knows no infinity
+        standard = np.where(np.isinf(df), ndtri(levels), stdtrit(finite, levels))
+        return self.location[..., None] + self.scale[..., None] * standard
+
+    def cdf(self, y: np.ndarray) -> np.ndarray:
+        """Probability of a log return at or below `y`, same shape as `y`."""
+        from scipy.special import ndtr, stdtr
+
+        z = (y - self.location) / self.scale
+        finite = np.where(np.isinf(self.df), 5.0, self.df)
+        return np.where(np.isinf(self.df), ndtr(z), stdtr(finite, z))
+
+    def standard_deviation(self) -> np.ndarray:
+        """Standard deviation of the log return, same shape; needs df > 2."""
+        finite = np.where(np.isinf(self.df), 5.0, self.df)
+        return self.scale * np.where(np.isinf(self.df), 1.0, np.sqrt(finite / (finite - 2.0)))
+
+    def widened(self, factor: np.ndarray) -> StudentT:
+        """The same medians with every scale multiplied by `factor`, shape (horizon,)."""
+        return StudentT(self.location, self.scale * factor, self.df)

@@ -1,0 +1,1 @@
+"""Where prices come from and how they are kept: sources, snapshots, exchange sessions."""

@@ -1,0 +1,70 @@
+"""What a table of daily prices is, and what is known of the listing it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is known of an instrument besides its prices.
+
+    Args:
+        exchange: name of an exchange_calendars calendar ("XNYS", "XHKG", "24/7", "24/5"),
+            or "weekdays" where no calendar is known.
+        currency: ISO code, or None where the source does not say.
+        timezone: IANA name of the exchange's time zone.
+        name: long name, as the source gives it: untrusted text.
+    """
+
+    exchange: str = "XNYS"
+    currency: str | None = None
+    timezone: str = "America/New_York"
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Daily prices of one ticker, oldest first, adjusted for splits and, where known, dividends.
+
+    Args:
+        ticker: checked symbol, upper case.
+        sessions: trading days, shape (n_sessions,), datetime64[D], strictly ascending.
+        open, high, low, close: prices [currency], shape (n_sessions,), float64. `close` is finite
+            and positive; the other three are NaN throughout where the source has closes only.
+        volume: units traded, shape (n_sessions,); NaN where unknown.
+        source: where they come from: "yahoo", "demo" or "csv:/absolute/path".
+        listing: exchange, currency, time zone.
+        snapshot: sha256 of the snapshot's content; what a run remembers.
+        simulated: True for DEMO alone.
+        notices: sentences a person should read (rows dropped, an unfinished bar, stale prices).
+    """
+
+    ticker: str
+    sessions: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    volume: np.ndarray
+    source: str
+    listing: Listing = field(default_factory=Listing)
+    snapshot: str = ""
+    simulated: bool = False
+    notices: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    def until(self, cutoff: np.datetime64 | str) -> Prices:
+        """The same prices without anything after `cutoff` (inclusive)."""
+        kept = self.sessions <= np.datetime64(cutoff, "D")
+        return self._with_rows(kept)
+
+    def _with_rows(self, kept: np.ndarray) -> Prices:
+        from dataclasses import replace
+
+        columns = ("sessions", "open", "high", "low", "close", "volume")
+        return replace(self, **{name: getattr(self, name)[kept] for name in columns})

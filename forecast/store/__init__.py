@@ -1,0 +1,1 @@
+"""What stays on disk: runs and their champions, and the forecast ledger."""
