@@ -1,0 +1,228 @@
+"""Every default once, with its unit and its reason; TOML and JSON round trip.
+
+A recipe is a set of values of one configuration, never another code path:
+
+    returns   log returns and their neighbours, carried by recent volatility, a Student-t for each step
+    classic   the tutorial everybody knows: close scaled to [0, 1], two layers of 50 units, MSE, next close
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from forecast.errors import ConfigError, ForecastError, UsageError
+
+NETWORKS = ("simple_rnn", "lstm", "gru", "attention_lstm")
+FEATURES = ("return", "absolute_return", "range", "volume", "overnight_gap", "volatility", "close")
+TARGETS = ("returns", "close")
+SCALERS = ("standard", "minmax")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one training needs to know, and all that it needs to be repeated on the same prices."""
+
+    recipe: str = "returns"
+    networks: tuple[str, ...] = ("simple_rnn", "lstm")
+
+    # Windows.
+    lookback: int = 60          # sessions the network sees: about a quarter of a year
+    horizon: int = 5            # sessions ahead: one trading week
+    features: tuple[str, ...] = ("return", "absolute_return", "range", "volume", "overnight_gap", "volatility")
+    target: str = "returns"     # cumulative log returns over recent volatility, or the scaled close
+    scaler: str = "standard"    # fitted on insample only
+    half_life: int = 60         # [sessions] of the volatility that carries the scale
+
+    # Sessions in order: train, validation, test.
+    validation_fraction: float = 0.15   # early stopping and calibration
+    test_fraction: float = 0.15         # looked at once, by the score
+
+    # Network.
+    layers: int = 1
+    units: int = 16             # more fit the noise of one ticker
+    dropout: float = 0.2        # share of the last hidden state hidden from the head while training
+
+    # Training.
+    epochs: int = 60            # at most: early stopping decides
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    patience: int = 8           # epochs without a better validation loss
+    seed: int = 1               # the first of `n_seeds` consecutive ones
+    n_seeds: int = 3            # their spread decides whether one network beats another
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that each network is trained with."""
+        return tuple(range(self.seed, self.seed + self.n_seeds))
+
+    @property
+    def is_distribution(self) -> bool:
+        """True where the networks predict a Student-t, False where they predict points only."""
+        return self.target == "returns"
+
+
+RECIPES = MappingProxyType(
+    {
+        "returns": Config(),
+        "classic": Config(
+            recipe="classic",
+            horizon=1,
+            features=("close",),
+            target="close",
+            scaler="minmax",
+            layers=2,
+            units=50,
+            epochs=30,
+            batch_size=32,
+            patience=5,
+        ),
+    }
+)
+
+# Bounds as (lowest, highest): both allowed.
+_BOUNDS = {
+    "lookback": (2, 1000),
+    "horizon": (1, 60),
+    "half_life": (2, 1000),
+    "validation_fraction": (0.01, 0.5),
+    "test_fraction": (0.01, 0.5),
+    "layers": (1, 4),
+    "units": (1, 512),
+    "dropout": (0.0, 0.9),
+    "epochs": (1, 10_000),
+    "batch_size": (1, 100_000),
+    "learning_rate": (1e-7, 1.0),
+    "patience": (1, 10_000),
+    "seed": (0, 2**31 - 1000),
+    "n_seeds": (1, 100),
+}
+_CHOICES = {
+    "recipe": tuple(RECIPES),
+    "networks": NETWORKS,
+    "features": FEATURES,
+    "target": TARGETS,
+    "scaler": SCALERS,
+}
+# Keys of forecast.toml that say what to do rather than how to train.
+_WORKSPACE_KEYS = ("watchlist", "retrain_every", "gate", "ping_url")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `forecast.toml` may say: values of `Config` that differ from the recipe, and the workspace's own.
+
+    Args:
+        values: names and values of `Config` fields.
+        watchlist: tickers that commands without a ticker work on.
+        retrain_every: sessions between two challengers.
+        gate: sessions that champion and challenger are compared on, seen by neither.
+        ping_url: address that hears of the start and the end of a retraining.
+    """
+
+    values: MappingProxyType = MappingProxyType({})
+    watchlist: tuple[str, ...] = ()
+    retrain_every: int = 5
+    gate: int = 60
+    ping_url: str | None = None
+
+
+def make_config(flags: dict[str, object], settings: Settings = Settings()) -> Config:
+    """The configuration of a recipe, changed by `forecast.toml`, changed by the command line.
+
+    Args:
+        flags: options as typed; None stands for "not given".
+        settings: what the workspace's `forecast.toml` says.
+
+    Raises:
+        UsageError: a flag has a value out of bounds.
+        ConfigError: a setting of `forecast.toml` has.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    from_file = _applied(RECIPES["returns"], settings.values, ConfigError)
+    recipe = given.pop("recipe", from_file.recipe)
+    if recipe not in RECIPES:
+        raise UsageError(f"recipe is {recipe!r}; choose from {', '.join(RECIPES)}.")
+    config = RECIPES[recipe]
+    if recipe == from_file.recipe:
+        config = _applied(config, settings.values, ConfigError)
+    return _applied(config, given, UsageError)
+
+
+def load_settings(workspace: Path) -> Settings:
+    """What `forecast.toml` in the workspace says; nothing where there is none.
+
+    Raises:
+        ConfigError: not TOML, an unknown key, or a value out of bounds.
+    """
+    path = workspace / "forecast.toml"
+    if not path.exists():
+        return Settings()
+    import tomllib
+
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from error
+    return _settings_from_dict(document, path)
+
+
+def dict_from_config(config: Config) -> dict[str, object]:
+    """Plain values, ready for JSON."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
+
+
+def config_from_dict(values: dict[str, object]) -> Config:
+    """The inverse of `dict_from_config`.
+
+    Raises:
+        ConfigError: an unknown name, or a value out of bounds.
+    """
+    return _applied(Config(), values, ConfigError)
+
+
+def _settings_from_dict(document: dict[str, object], path: Path) -> Settings:
+    workspace = {name: document[name] for name in _WORKSPACE_KEYS if name in document}
+    values = {name: value for name, value in document.items() if name not in workspace}
+    known = (*_WORKSPACE_KEYS, *(field.name for field in fields(Config)))
+    for name in values:
+        if name not in known:
+            raise ConfigError(f"{path} has the unknown key {name!r}; known are {', '.join(sorted(known))}.")
+    if not all(isinstance(ticker, str) for ticker in workspace.get("watchlist", ())):
+        raise ConfigError(f'{path}: watchlist is a list of tickers, such as ["TSLA", "AAPL"].')
+    for name in ("retrain_every", "gate"):
+        if name in workspace and not (type(workspace[name]) is int and workspace[name] >= 1):
+            raise ConfigError(f"{path}: {name} is {workspace[name]!r}; it is a number of sessions, at least 1.")
+    if "watchlist" in workspace:
+        workspace["watchlist"] = tuple(workspace["watchlist"])
+    settings = Settings(values=MappingProxyType(values), **workspace)
+    make_config({}, settings)
+    return settings
+
+
+def _applied(config: Config, values: dict[str, object], error: type[ForecastError]) -> Config:
+    for name, value in values.items():
+        problem = _problem(name, value)
+        if problem:
+            raise error(problem)
+    return replace(config, **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def _problem(name: str, value: object) -> str | None:
+    """Why `value` cannot stand for `name`, in one sentence; None when it can."""
+    if name in _CHOICES:
+        words = value if isinstance(value, (list, tuple)) else [value]
+        wrong = [word for word in words if word not in _CHOICES[name]]
+        if wrong or not words:
+            return f"{name} is {wrong[0] if wrong else 'empty'!r}; choose from {', '.join(_CHOICES[name])}."
+        if len(set(words)) < len(words):
+            return f"{name} names something twice: {', '.join(words)}."
+        return None
+    if name not in _BOUNDS:
+        return f"{name!r} is no setting; known are {', '.join((*_CHOICES, *_BOUNDS))}."
+    lowest, highest = _BOUNDS[name]
+    number = (int, float) if isinstance(lowest, float) else int
+    if isinstance(value, bool) or not isinstance(value, number) or not lowest <= value <= highest:
+        return f"{name} is {value!r}; it goes from {lowest} to {highest}."
+    return None

@@ -1,0 +1,79 @@
+"""Fits side by side in processes of their own: workers = cores, one thread each, the same bits as one by one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from forecast.errors import ForecastError
+from forecast.networks.training import Epoch, FitResult, FitTask, fit_network
+
+
+def fit_networks(
+    tasks: Sequence[FitTask], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> list[FitResult]:
+    """The results of all tasks, in their order, whatever the number of workers.
+
+    Args:
+        tasks: fits that do not depend on each other.
+        workers: processes; as many as there are cores when None.
+        on_epoch: called at the end of every epoch, in a thread of this process.
+
+    Raises:
+        ForecastError: a worker was ended from outside.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
+    context.set_forkserver_preload(["forecast.networks.preload"])
+    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
+    with _listening(context, on_epoch) as epochs:
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
+        try:
+            futures = [pool.submit(_fit_in_worker, task) for task in tasks]
+            return [future.result() for future in futures]
+        except BrokenProcessPool as error:
+            raise ForecastError(
+                "A training process was ended from outside, most likely for want of memory;"
+                " use fewer --workers or a smaller --batch-size."
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():  # idle by now, or interrupted
+                child.terminate()
+
+
+@contextmanager
+def _listening(context, on_epoch: Callable[[Epoch], None]) -> Iterator:
+    """A queue whose epochs reach `on_epoch` in a thread, until the block ends."""
+    queue = context.SimpleQueue()
+
+    def listen() -> None:
+        for epoch in iter(queue.get, None):
+            on_epoch(epoch)
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield queue
+    finally:
+        queue.put(None)
+        thread.join()
+
+
+def _start_worker(epochs) -> None:
+    """Leave Ctrl-C to the parent, end when it ends, and remember where it listens."""
+    from multiprocessing import parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    _fit_in_worker.epochs = epochs
+
+
+def _fit_in_worker(task: FitTask) -> FitResult:
+    return fit_network(task, _fit_in_worker.epochs.put)

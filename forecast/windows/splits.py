@@ -1,0 +1,105 @@
+"""Sessions cut in order into train, validation and test, and the cutoffs that belong to each part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.errors import DataError
+from forecast.windows.features import WARM_UP
+
+MIN_TRAIN_WINDOWS = 30
+MIN_OUTSAMPLE_WINDOWS = 10
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the sessions are cut; a cutoff is the last session that its forecast may see, inclusive.
+
+    Args:
+        n_insample: sessions [0, n_insample) are insample: the train part.
+        train, validation, test: cutoffs of each part, int indices of sessions, ascending.
+    """
+
+    n_insample: int
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split_sessions(
+    n_sessions: int, lookback: int, horizon: int, validation_fraction: float, test_fraction: float
+) -> Split:
+    """Cut sessions into train, validation and test with a gap of `horizon` between the parts.
+
+    A cutoff belongs to the part that holds all the sessions it forecasts. With `horizon=2`:
+
+        session     0 1 2 3 4 5 6 7 8 9 ...              n-1
+        part        |--- train ---|gap|- validation -|gap|- test -|
+        cutoff        w w c . .                                       c forecasts the two sessions after it,
+                                  c . .                               and sees the `lookback` up to itself (w),
+                                                     c . .            whichever part they lie in
+
+    Args:
+        n_sessions: sessions with prices.
+        lookback: sessions that a window sees.
+        horizon: sessions that it forecasts.
+        validation_fraction: share of all sessions.
+        test_fraction: share of all sessions.
+
+    Raises:
+        DataError: too few sessions to train on or to judge by.
+    """
+    n_validation, n_test = _outsample_sizes(n_sessions, horizon, validation_fraction, test_fraction)
+    split = split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon)
+    if len(split.train) < MIN_TRAIN_WINDOWS:
+        needed = n_sessions + 1
+        while _n_train(needed, lookback, horizon, validation_fraction, test_fraction) < MIN_TRAIN_WINDOWS:
+            needed += 1
+        raise DataError(
+            f"{n_sessions} sessions are too few: lookback {lookback} and horizon {horizon}, after {WARM_UP} sessions"
+            f" of warm-up and with {n_validation} to validate and {n_test} to test, need at least {needed}."
+            " Use an earlier start, a smaller --lookback or a smaller --horizon."
+        )
+    return split
+
+
+def split_at(n_sessions: int, first_test: int, n_validation: int, lookback: int, horizon: int) -> Split:
+    """The same cut with the first test session given as an index; the train part may come out empty."""
+    end_validation = first_test - horizon
+    first_validation = end_validation - n_validation
+    n_insample = first_validation - horizon
+    first_train = first_cutoff(lookback) + 1
+    return Split(
+        n_insample,
+        train=cutoffs_of(first_train, n_insample, horizon),
+        validation=cutoffs_of(first_validation, end_validation, horizon),
+        test=cutoffs_of(first_test, n_sessions, horizon),
+    )
+
+
+def cutoffs_of(first: int, end: int, horizon: int) -> np.ndarray:
+    """Cutoffs whose forecast sessions all lie in [first, end), ascending.
+
+    With `first=3, end=7, horizon=2`: the forecasts of sessions (3, 4), (4, 5) and (5, 6), made at 2, 3 and 4.
+    """
+    return np.arange(first - 1, end - horizon)
+
+
+def first_cutoff(lookback: int) -> int:
+    """The earliest session whose window lies behind the warm-up."""
+    return WARM_UP + lookback - 1
+
+
+def _outsample_sizes(
+    n_sessions: int, horizon: int, validation_fraction: float, test_fraction: float
+) -> tuple[int, int]:
+    """Sessions to validate and to test with."""
+    smallest = horizon + MIN_OUTSAMPLE_WINDOWS - 1
+    return max(round(n_sessions * validation_fraction), smallest), max(round(n_sessions * test_fraction), smallest)
+
+
+def _n_train(n_sessions: int, lookback: int, horizon: int, validation_fraction: float, test_fraction: float) -> int:
+    n_validation, n_test = _outsample_sizes(n_sessions, horizon, validation_fraction, test_fraction)
+    return len(split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon).train)
