@@ -68,3 +68,57 @@ class Prices:
 
         columns = ("sessions", "open", "high", "low", "close", "volume")
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """Daily prices as a source gave them, before dividends are taken out of them.
+
+    Args:
+        sessions: trading days, shape (n_sessions,), datetime64[D].
+        open, high, low, close: prices [currency], shape (n_sessions,), float64; NaN where absent.
+        adj_close: close adjusted for dividends too; NaN throughout where the source has none.
+        volume: units traded, shape (n_sessions,); NaN where unknown.
+    """
+
+    sessions: np.ndarray
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    adj_close: np.ndarray
+    volume: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    def rows(self, kept: np.ndarray) -> Quotes:
+        """The rows that a mask or an index array chooses."""
+        return Quotes(*(getattr(self, column)[kept] for column in QUOTE_COLUMNS))
+
+    def adjusted_close(self) -> np.ndarray:
+        """Adjusted close where the source has one, else its close, shape (n_sessions,)."""
+        return self.close if np.isnan(self.adj_close).all() else self.adj_close
+
+
+QUOTE_COLUMNS = tuple(Quotes.__dataclass_fields__)  # "sessions", "open", ...
+
+
+def prices_from_quotes(quotes: Quotes, **identity) -> Prices:
+    """Prices with every column adjusted by the factor that turns close into adjusted close.
+
+    Args:
+        quotes: accepted rows, oldest first.
+        identity: the other fields of `Prices`: ticker, source, listing, snapshot, ...
+    """
+    close = quotes.adjusted_close()
+    factor = close / quotes.close  # (n_sessions,)
+    return Prices(
+        sessions=quotes.sessions,
+        open=quotes.open * factor,
+        high=quotes.high * factor,
+        low=quotes.low * factor,
+        close=close,
+        volume=quotes.volume,
+        **identity,
+    )

@@ -1,0 +1,321 @@
+"""How downloads are kept: each one whole, under the sha256 of its content, never changed again.
+
+    data/TSLA/
+      3f2a....csv     the prices, as the source gave them
+      3f2a....json    what is known of them: source, exchange, currency, time zone, fetch time
+      current.json    for each source, the newest snapshot and when to ask again
+      .lock           held while somebody asks the source or writes
+
+A snapshot is there when its JSON file is: it is written last. Nothing here imports pandas,
+so that a command that only looks answers at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from forecast.errors import DataError, TryAgainLater
+from forecast.prices.table import QUOTE_COLUMNS, Listing, Prices, Quotes, prices_from_quotes
+from forecast.prices.tickers import folder_from_ticker
+
+SCHEMA = 1
+LOCK_TIMEOUT = 120.0  # [s] longer than a slow download with its retries
+_HEADER = ("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume")
+_UNHASHED = ("sha256", "fetched_at")  # the same content fetched twice is one snapshot
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of one stored download besides its prices.
+
+    Args:
+        ticker, source, listing, simulated: as in `Prices`.
+        n_sessions: number of rows.
+        first, last: ISO dates of the oldest and newest session.
+        notices: sentences about what was dropped on the way in.
+        missing: ISO dates on which the exchange was open and the source has no row.
+        anomalies: sentences about rows that were kept and look odd.
+        fetched_at: when it was downloaded or read, UTC.
+        sha256: hash of the CSV file and of everything above, the snapshot's name.
+    """
+
+    ticker: str
+    source: str
+    listing: Listing
+    n_sessions: int
+    first: str
+    last: str
+    simulated: bool = False
+    notices: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    anomalies: tuple[str, ...] = ()
+    fetched_at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
+    sha256: str = ""
+
+
+def snapshot_folder(folder: Path, ticker: str) -> Path:
+    """The folder that keeps a ticker's snapshots, inside `folder` whatever the ticker is."""
+    path = Path(folder) / folder_from_ticker(ticker)
+    if path.parent != Path(folder):
+        raise DataError(f"{ticker} would be kept outside {folder}.")
+    return path
+
+
+@contextmanager
+def ticker_lock(folder: Path, ticker: str, timeout: float = LOCK_TIMEOUT):
+    """Hold the ticker's folder, so that one process at a time asks its source or writes.
+
+    Raises:
+        TryAgainLater: if another process holds it for longer than `timeout` seconds.
+    """
+    from filelock import FileLock, Timeout
+
+    path = snapshot_folder(folder, ticker)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path / ".lock", timeout=timeout):
+            yield
+    except Timeout:
+        raise TryAgainLater(
+            f"Another process has held the prices of {ticker} for {timeout:.0f} s "
+            f"({path / '.lock'}). Try again when it has finished."
+        ) from None
+
+
+def save_snapshot(folder: Path, snapshot: Snapshot, quotes: Quotes) -> Snapshot:
+    """Store a download, or find it stored already; the caller holds `ticker_lock`.
+
+    Args:
+        folder: the workspace's data folder.
+        snapshot: its description; `sha256` is filled in here.
+        quotes: its rows, accepted by `checks`.
+
+    Returns:
+        The stored snapshot, with its hash. The same content keeps its first fetch time.
+    """
+    path = snapshot_folder(folder, snapshot.ticker)
+    _remove_leftovers(path)
+    content = _csv_from_quotes(quotes)
+    document = _json_from_snapshot(snapshot)
+    sha256 = _sha256(content, document)
+    try:
+        return read_snapshot(folder, snapshot.ticker, sha256)[0]
+    except DataError:  # not there, or damaged: write it
+        pass
+    document |= {"sha256": sha256, "fetched_at": snapshot.fetched_at.isoformat()}
+    write_whole(path / f"{sha256}.csv", content)
+    write_whole(path / f"{sha256}.json", _bytes_from_json(document))
+    return _snapshot_from_json(document)
+
+
+def read_snapshot(folder: Path, ticker: str, sha256: str) -> tuple[Snapshot, bytes]:
+    """A snapshot's description and the bytes of its prices, both verified.
+
+    Raises:
+        DataError: if it is not there, or if either file is not what was written.
+    """
+    path = snapshot_folder(folder, ticker) / f"{sha256}.json"
+    if not sha256.isalnum():
+        raise DataError(f"{sha256[:80]!r} is not the sha256 of a snapshot.")
+    try:
+        document = json.loads(path.read_bytes())
+        content = path.with_suffix(".csv").read_bytes()
+        intact = _sha256(content, document) == sha256 and document["ticker"] == ticker
+        snapshot = _snapshot_from_json(document)
+    except FileNotFoundError as missing:
+        raise DataError(
+            f"{ticker} has no snapshot {sha256[:12]}: {missing.filename} is not there. "
+            f"`forecast data fetch {ticker}` takes a new one."
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        intact = False
+    if not intact:
+        raise DataError(
+            f"The snapshot {path.with_suffix('')}.csv and .json of {ticker} were changed or damaged "
+            f"after they were written: their content no longer has the sha256 of their name. "
+            f"Delete both; `forecast data fetch {ticker}` takes a new one."
+        )
+    return snapshot, content
+
+
+def load_snapshot(folder: Path, ticker: str, sha256: str) -> Prices:
+    """The prices of one stored download.
+
+    Args:
+        folder: the workspace's data folder.
+        sha256: as in `Prices.snapshot`.
+
+    Raises:
+        DataError: if it is not there, or if it was changed or damaged.
+    """
+    snapshot, content = read_snapshot(folder, ticker, sha256)
+    return prices_from_quotes(
+        quotes_from_csv(content),
+        ticker=snapshot.ticker,
+        source=snapshot.source,
+        listing=snapshot.listing,
+        snapshot=snapshot.sha256,
+        simulated=snapshot.simulated,
+        notices=snapshot.notices,
+    )
+
+
+def list_snapshots(
+    folder: Path, ticker: str, source: str | None = None
+) -> tuple[list[Snapshot], list[str]]:
+    """A ticker's snapshots, oldest first by fetch time, and what is wrong with damaged ones.
+
+    Args:
+        source: only those of this source; None for all.
+
+    Returns:
+        The intact snapshots, and one sentence for each damaged one.
+    """
+    snapshots, damages = [], []
+    for path in sorted(snapshot_folder(folder, ticker).glob("*.json")):
+        if path.stem == "current":
+            continue
+        try:
+            snapshot = read_snapshot(folder, ticker, path.stem)[0]
+        except DataError as damage:
+            if path.exists():  # else it was pruned a moment ago
+                damages.append(str(damage))
+            continue
+        if source in (None, snapshot.source):
+            snapshots.append(snapshot)
+    return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.sha256)), damages
+
+
+def prune_snapshots(folder: Path, ticker: str, named: set[str]) -> list[str]:
+    """Delete every snapshot that nothing names and that is not the current one of its source.
+
+    Args:
+        named: hashes that a run or the ledger names.
+
+    Returns:
+        The hashes of the deleted snapshots.
+    """
+    if not snapshot_folder(folder, ticker).is_dir():
+        return []
+    with ticker_lock(folder, ticker):
+        kept = named | {entry["sha256"] for entry in read_current(folder, ticker).values()}
+        snapshots, _ = list_snapshots(folder, ticker)
+        kept |= {snapshot.sha256 for snapshot in snapshots[-1:]}
+        deleted = [snapshot.sha256 for snapshot in snapshots if snapshot.sha256 not in kept]
+        for sha256 in deleted:
+            path = snapshot_folder(folder, ticker) / f"{sha256}.json"
+            path.unlink()  # the side file first: without it there is no snapshot
+            path.with_suffix(".csv").unlink()
+    return deleted
+
+
+def read_current(folder: Path, ticker: str) -> dict[str, dict]:
+    """For each source its current snapshot; empty where nothing readable says so.
+
+    Returns:
+        {source: {"sha256", "asked_at", "ask_again_at"}}, times in ISO format.
+    """
+    try:
+        document = json.loads((snapshot_folder(folder, ticker) / "current.json").read_bytes())
+        return {source: dict(entry) for source, entry in document.items() if entry["sha256"]}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}  # a lost pointer costs one more request, nothing else
+
+
+def write_current(folder: Path, ticker: str, source: str, **entry: str) -> None:
+    """Make a snapshot the current one of its source; the caller holds `ticker_lock`."""
+    current = read_current(folder, ticker)
+    if current.get(source) != entry:
+        path = snapshot_folder(folder, ticker) / "current.json"
+        write_whole(path, _bytes_from_json(current | {source: entry}))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment it is there as a whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)  # the new name itself survives a power cut
+    finally:
+        os.close(directory)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Delete what a killed writer left behind; nobody else writes while the lock is held."""
+    for temporary in path.glob(".*.tmp"):
+        temporary.unlink(missing_ok=True)
+    for orphan in path.glob("*.csv"):
+        if not orphan.with_suffix(".json").exists():
+            orphan.unlink(missing_ok=True)
+
+
+def quotes_from_csv(content: bytes) -> Quotes:
+    """Rows from a snapshot's CSV; inverse of `_csv_from_quotes`."""
+    rows = list(csv.reader(io.StringIO(content.decode("ascii"))))[1:]
+    columns = list(zip(*rows, strict=True))
+    numbers = [np.array([float(cell or "nan") for cell in column]) for column in columns[1:]]
+    return Quotes(np.array(columns[0], dtype="datetime64[D]"), *numbers)
+
+
+def _csv_from_quotes(quotes: Quotes) -> bytes:
+    """A snapshot's CSV; every number has the digits that bring back the same float64."""
+    columns = [np.datetime_as_string(quotes.sessions).tolist()]
+    for name in QUOTE_COLUMNS[1:]:
+        columns.append([_format_number(value) for value in getattr(quotes, name).tolist()])
+    lines = [_HEADER, *zip(*columns, strict=True)]
+    return "".join(",".join(line) + "\n" for line in lines).encode("ascii")
+
+
+def _format_number(value: float) -> str:
+    if value != value:
+        return ""
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _sha256(content: bytes, document: dict) -> str:
+    """The name of a snapshot: hash of its CSV and of its description but for the fetch time."""
+    described = {key: value for key, value in document.items() if key not in _UNHASHED}
+    return hashlib.sha256(content + _bytes_from_json(described)).hexdigest()
+
+
+def _bytes_from_json(document: dict) -> bytes:
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
+
+
+def _json_from_snapshot(snapshot: Snapshot) -> dict:
+    """The part of a snapshot's side file that its hash covers."""
+    document = {"schema": SCHEMA, **vars(snapshot), **vars(snapshot.listing)}
+    for name in ("notices", "missing", "anomalies"):
+        document[name] = list(document[name])
+    return {key: value for key, value in document.items() if key not in ("listing", *_UNHASHED)}
+
+
+def _snapshot_from_json(document: dict) -> Snapshot:
+    """Inverse of `_json_from_snapshot`, for a side file with its hash and fetch time."""
+    listing = Listing(**{name: document[name] for name in Listing.__dataclass_fields__})
+    fields = {name: document[name] for name in Snapshot.__dataclass_fields__ if name != "listing"}
+    for name in ("notices", "missing", "anomalies"):
+        fields[name] = tuple(fields[name])
+    fields["fetched_at"] = datetime.fromisoformat(document["fetched_at"])
+    return Snapshot(listing=listing, **fields)
