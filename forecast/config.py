@@ -8,7 +8,8 @@ A recipe is a set of values of one configuration, never another code path:
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -121,7 +122,7 @@ class Settings:
         ping_url: address that hears of the start and the end of a retraining.
     """
 
-    values: MappingProxyType = MappingProxyType({})
+    values: Mapping[str, object] = field(default_factory=dict)
     watchlist: tuple[str, ...] = ()
     retrain_every: int = 5
     gate: int = 60
@@ -185,7 +186,7 @@ def config_from_dict(values: dict[str, object]) -> Config:
 def _settings_from_dict(document: dict[str, object], path: Path) -> Settings:
     workspace = {name: document[name] for name in _WORKSPACE_KEYS if name in document}
     values = {name: value for name, value in document.items() if name not in workspace}
-    known = (*_WORKSPACE_KEYS, *(field.name for field in fields(Config)))
+    known = (*_WORKSPACE_KEYS, *(each.name for each in fields(Config)))
     for name in values:
         if name not in known:
             raise ConfigError(f"{path} has the unknown key {name!r}; known are {', '.join(sorted(known))}.")
@@ -196,7 +197,7 @@ def _settings_from_dict(document: dict[str, object], path: Path) -> Settings:
             raise ConfigError(f"{path}: {name} is {workspace[name]!r}; it is a number of sessions, at least 1.")
     if "watchlist" in workspace:
         workspace["watchlist"] = tuple(workspace["watchlist"])
-    settings = Settings(values=MappingProxyType(values), **workspace)
+    settings = Settings(values=values, **workspace)
     make_config({}, settings)
     return settings
 

@@ -1,0 +1,129 @@
+"""What all commands share: options before or after the command's name, and the one place that catches errors."""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from forecast.cli.tables import print_error, print_notice
+from forecast.config import Settings, load_settings
+from forecast.errors import ForecastError
+
+INTERRUPTED = 130
+SOME_FAILED = 10
+
+
+def _shared(name: str, help: str, **bounds: Any) -> Any:
+    return typer.Option(f"--{name}", help=help, rich_help_panel="Shared by all commands", show_default=False, **bounds)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options that every command has, declared once."""
+
+    workspace: Annotated[
+        Path | None, _shared("workspace", "Folder of data/, models/ and forecast.toml; else $FORECAST_HOME, else here.")
+    ] = None
+    json: Annotated[bool, _shared("json", "Print one JSON document, and nothing else.")] = False
+    quiet: Annotated[bool, _shared("quiet", "No progress, no notices.")] = False
+    debug: Annotated[bool, _shared("debug", "Show the traceback of an error.")] = False
+    offline: Annotated[bool, _shared("offline", "Never ask the network.")] = False
+    seed: Annotated[int | None, _shared("seed", "First seed of every network.", min=0)] = None
+
+    @property
+    def folder(self) -> Path:
+        """The workspace."""
+        return Path(self.workspace or os.environ.get("FORECAST_HOME") or ".").absolute()
+
+    @property
+    def data_folder(self) -> Path:
+        """Where price snapshots are kept."""
+        return self.folder / "data"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where runs, champions and the ledger are kept."""
+        return self.folder / "models"
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """What the workspace's `forecast.toml` says."""
+        return load_settings(self.folder)
+
+    def notice(self, sentence: str) -> None:
+        """Say something on stderr that is not the result."""
+        if not self.quiet:
+            print_notice(sentence)
+
+    def merged(self, later: "Shared") -> "Shared":
+        """Flags count wherever they stand; of two values the one after the command's name does."""
+        values = {field.name: getattr(later, field.name) for field in fields(Shared)}
+        given = {name: value for name, value in values.items() if value is not None and value is not False}
+        return Shared(**{**self.__dict__, **given})
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command as Typer wants it, from a function whose first argument is `shared: Shared`.
+
+    Its signature gains the shared options; a `ForecastError` becomes one sentence on stderr and its exit code.
+    """
+
+    @functools.wraps(function)
+    def wrapped(context: typer.Context, **values: Any) -> None:
+        shared = context.find_root().obj.merged(_pop_shared(values))
+        _run(shared, lambda: function(shared, **values))
+
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    return _with_parameters(wrapped, own)
+
+
+def keep_shared(context: typer.Context, **values: Any) -> None:
+    """Forecast stock prices with SimpleRNN and LSTM networks, and say how good that is.
+
+    Exit codes: 0 done; 1 a failure it explains; 2 usage; 10 some tickers failed; 65 bad data;
+    69 source unreachable and nothing cached; 75 try again later (rate limit, lock held);
+    78 bad configuration; 130 interrupted.
+    """
+    context.obj = _pop_shared(values)
+
+
+def _pop_shared(values: dict[str, Any]) -> Shared:
+    return Shared(**{field.name: values.pop(field.name) for field in fields(Shared)})
+
+
+def _with_parameters(function: Callable[..., None], own: list[inspect.Parameter]) -> Callable[..., None]:
+    """The function with a signature of the context, its own parameters and the shared ones."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(Shared)]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    parameters = [context, *(parameter.replace(kind=kind) for parameter in own), *shared]
+    function.__signature__ = inspect.Signature(parameters)
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return function
+
+
+main_callback = _with_parameters(keep_shared, [])
+
+
+def _run(shared: Shared, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except ForecastError as error:
+        _fail(shared, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail(shared, "Interrupted; nothing half-written was kept.", INTERRUPTED)
+
+
+def _fail(shared: Shared, message: str, exit_code: int) -> None:
+    if shared.debug:
+        import traceback
+
+        traceback.print_exc()
+    print_error(message)
+    sys.exit(exit_code)

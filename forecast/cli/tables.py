@@ -1,0 +1,59 @@
+"""How results, notices and errors are printed: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    json.dump(document, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def print_text(text: str) -> None:
+    """A paragraph of the result on stdout, wrapped to the terminal."""
+    from rich.console import Console
+
+    Console().print(plain(text), markup=False, highlight=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
+    """A table on stdout; the first column is text, the others are figures. `**x**` marks the best of a column."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=plain(title), caption=plain(caption) or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
+    for row in rows:
+        table.add_row(*(_cell(text) for text in row))
+    Console().print(table)
+
+
+def print_notice(sentence: str) -> None:
+    """A sentence on stderr."""
+    print(plain(sentence), file=sys.stderr)
+
+
+def print_error(sentence: str) -> None:
+    """An error on stderr."""
+    print(f"forecast: {plain(sentence)}", file=sys.stderr)
+
+
+def plain(text: str) -> str:
+    """Text from anywhere without control characters, which a terminal would obey."""
+    return "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+
+
+def _cell(text: str):
+    """A cell without markup of its own; the best of its column is bold and starred."""
+    from rich.text import Text
+
+    if text.startswith("**"):
+        return Text(plain(text.strip("*")) + "*", style="bold")
+    return Text(plain(text))
