@@ -1,0 +1,424 @@
+"""The forecast ledger: how forecasts are put on record before their outcome is known, for good.
+
+`models/ledger.sqlite` holds one row for each forecast and step ahead. Rows are appended and never
+touched again: triggers refuse UPDATE and DELETE, and every row carries the hash of the row before
+it, so that whoever goes around the triggers breaks the chain:
+
+    row 1                      row 2                      row 3
+    previous = 000...0    ┌──> previous = hash of 1  ┌──> previous = hash of 2
+    forecast              │    forecast              │    forecast
+    hash ─────────────────┘    hash ─────────────────┘    hash ──────> ledger.head
+
+A row's hash is the SHA-256 of its canonical text: one line `column=value` for each of `previous`,
+`sequence` and the columns below, in that order, joined by newlines, with texts as ASCII JSON
+strings, whole numbers in decimal, reals as `0x` and the 16 hex digits of their IEEE 754 bits, and
+`null` where there is nothing.
+
+What is found: a row changed in any bit, deleted, inserted or moved, and lost last rows, since
+`sqlite_sequence` and the file `ledger.head` both say how far the ledger had come. What cannot be
+found: somebody who rewrites the rows, all later hashes and `ledger.head` as well, unless the head
+that `verify_chain` gives was written down elsewhere; and a clock that was wrong at the writing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from forecast.errors import RunError, TryAgainLater
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    import numpy as np
+
+    from forecast.networks.distribution import StudentT
+    from forecast.prices.table import Prices
+
+SECONDS_TO_WAIT = 30.0  # for other writers; each of them needs some milliseconds
+_BEFORE_THE_FIRST = "0" * 64
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One forecast of one network for one session ahead, as it stands in the ledger.
+
+    Args:
+        made_at: when it was made, UTC, "2026-11-20T18:36:00.000000Z".
+        last_closed: the last session that had closed by then, by the exchange's calendar.
+        ticker, run_id, network: whose forecast it is ("TSLA", ..., "lstm").
+        snapshot: sha256 of the prices it was made from.
+        cutoff: the last session it has seen.
+        last_close: close of that session in that snapshot [currency].
+        horizon: sessions ahead, 1 or more.
+        target: the session it speaks of.
+        q025 ... q975: quantiles of the log return from `cutoff` to `target`, at QUANTILE_LEVELS;
+            all but the median None where the model gives points only.
+        location, scale, df: the Student-t of that log return; scale and df None for points.
+        probability_up: of a close above `last_close`; None for points.
+    """
+
+    made_at: str
+    last_closed: str
+    ticker: str
+    run_id: str
+    network: str
+    snapshot: str
+    cutoff: str
+    last_close: float
+    horizon: int
+    target: str
+    q025: float | None
+    q100: float | None
+    q250: float | None
+    q500: float
+    q750: float | None
+    q900: float | None
+    q975: float | None
+    location: float
+    scale: float | None
+    df: float | None
+    probability_up: float | None
+
+    @property
+    def is_late(self) -> bool:
+        """True where the target session had closed already: a forecast of the past."""
+        return self.target <= self.last_closed
+
+    @property
+    def quantiles(self) -> tuple[float | None, ...]:
+        """Log returns at QUANTILE_LEVELS."""
+        return (self.q025, self.q100, self.q250, self.q500, self.q750, self.q900, self.q975)
+
+
+@dataclass(frozen=True)
+class Head:
+    """How far a ledger reaches: its number of rows and the hash of the last one.
+
+    Written down elsewhere, it proves later that nothing up to there was rewritten.
+    """
+
+    count: int
+    hash: str
+
+
+_COLUMNS = tuple(field.name for field in fields(LedgerRow))
+_STORED = ("sequence", *_COLUMNS, "previous", "hash")
+_TYPES = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
+_SCHEMA = f"""
+CREATE TABLE forecasts (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    {", ".join(f"{field.name} {_TYPES[field.type.split()[0]]}" for field in fields(LedgerRow))},
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE TRIGGER forecasts_are_not_changed BEFORE UPDATE ON forecasts
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
+CREATE TRIGGER forecasts_are_not_deleted BEFORE DELETE ON forecasts
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
+"""
+
+
+def make_rows(
+    forecast: StudentT,
+    prices: Prices,
+    targets: np.ndarray,
+    *,
+    network: str,
+    run_id: str,
+    made_at: datetime,
+    last_closed: np.datetime64 | str,
+) -> list[LedgerRow]:
+    """Make the rows that put one forecast on record, one for each step ahead.
+
+    Args:
+        forecast: cumulative log returns after the last session of `prices`, shape (1, horizon).
+        prices: what the forecast has seen; its last session is the cutoff.
+        targets: the next sessions, shape (horizon,), datetime64[D].
+        network: "lstm", "simple_rnn", ...
+        run_id: the stored run that the network comes from.
+        made_at: the present, with a time zone.
+        last_closed: the last session that has closed by `made_at`, by the exchange's calendar.
+    """
+    if made_at.tzinfo is None:
+        raise ValueError(f"made_at {made_at} has no time zone")
+    origin = (
+        made_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        str(last_closed),
+        prices.ticker,
+        run_id,
+        network,
+        prices.snapshot,
+        str(prices.sessions[-1]),
+        float(prices.close[-1]),
+    )
+    return [
+        LedgerRow(*origin, step, str(target), *_distribution_values(forecast, step))
+        for step, target in enumerate(targets, start=1)
+    ]
+
+
+def _distribution_values(forecast: StudentT, step: int) -> list[float | None]:
+    """Quantiles, location, scale, df and probability of a rise, `step` sessions ahead."""
+    import numpy as np
+
+    at = (0, step - 1)
+    location, scale, df = (float(a[at]) for a in (forecast.location, forecast.scale, forecast.df))
+    if np.isnan(scale):
+        return [None, None, None, location, None, None, None, location, None, None, None]
+    rise = 1.0 - float(forecast.cdf(np.zeros_like(forecast.location))[at])
+    return [*forecast.quantile()[at].tolist(), location, scale, df, rise]
+
+
+def record_forecasts(
+    path: Path, rows: Iterable[LedgerRow], *, wait: float = SECONDS_TO_WAIT
+) -> Head:
+    """Append rows to the ledger, all or none, and give back how far it then reaches.
+
+    When this returns, the rows are on the disk. Writers take turns.
+
+    Args:
+        path: the ledger, made where it does not exist.
+        rows: what to append, in this order.
+        wait: for how long other writers are waited for [s].
+
+    Raises:
+        TryAgainLater: other writers held the ledger all that time; nothing was written.
+        RunError: the file cannot be written, or is no ledger; nothing was written.
+    """
+    with _translated(path, wait):
+        if not path.exists():
+            _create_ledger(path)
+        with closing(_connect(path, "rw", wait)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN IMMEDIATE")
+            head = _read_head(connection)
+            for row in rows:
+                head = _append(connection, head, row)
+            connection.execute("COMMIT")
+            _save_head(connection, path)
+    return head
+
+
+def load_forecasts(path: Path, ticker: str | None = None) -> list[LedgerRow]:
+    """Load the ledger's rows in the order they were written; none where there is no ledger yet.
+
+    Args:
+        path: the ledger.
+        ticker: only this one's rows.
+
+    Raises:
+        RunError: the file cannot be read as a ledger.
+    """
+    if not path.exists():
+        return []
+    chosen = "" if ticker is None else "WHERE ticker = ?"
+    query = f"SELECT {', '.join(_COLUMNS)} FROM forecasts {chosen} ORDER BY sequence"
+    with _translated(path), closing(_connect(path, "ro")) as connection:
+        found = connection.execute(query, () if ticker is None else (ticker,))
+        return [LedgerRow(*values) for values in found]
+
+
+def verify_chain(path: Path) -> Head:
+    """Check every row of the ledger against its hash and its neighbours, and give back the head.
+
+    Raises:
+        RunError: names the first row that was changed, deleted or inserted, or the file where
+            SQLite itself finds it damaged.
+    """
+    witness = _load_head(path)  # before the rows: it may lag behind them, never lead
+    if not path.exists():
+        _verify_end(path, 0, witness.count)
+        return Head(0, _BEFORE_THE_FIRST)
+    with _translated(path), closing(_connect(path, "ro")) as connection:
+        connection.execute("BEGIN")
+        hashes = _verify_rows(connection, path)
+        head = Head(len(hashes) - 1, hashes[-1])
+        _verify_end(path, head.count, max(witness.count, _count_ever_written(connection)))
+        if hashes[witness.count] != witness.hash:
+            raise RunError(
+                f"{path}: row {witness.count} has the hash {hashes[witness.count]}, but "
+                f"{_head_path(path)} says {witness.hash}; one of the two was changed afterwards."
+            )
+        _verify_structure(connection, path)
+    return head
+
+
+def _verify_rows(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """Follow the chain and give back its hashes; where it breaks, say at which row and how."""
+    hashes = [_BEFORE_THE_FIRST]
+    query = f"SELECT {', '.join(_STORED)} FROM forecasts ORDER BY sequence"
+    for expected, (sequence, *values, previous, stored) in enumerate(connection.execute(query), 1):
+        if sequence != expected:
+            raise RunError(f"{path}: row {expected} is missing; the next one is row {sequence}.")
+        if previous != hashes[-1] and previous in hashes:
+            raise RunError(f"{path}: row {hashes.index(previous) + 1} was inserted afterwards.")
+        if previous != hashes[-1] or stored != _hash(previous, sequence, values):
+            raise RunError(f"{path}: {_described(sequence, values)} was changed afterwards.")
+        hashes.append(stored)
+    return hashes
+
+
+def _verify_end(path: Path, found: int, written: int) -> None:
+    """Compare the number of rows that are there with the number that were once written."""
+    if found < written:
+        raise RunError(f"{path}: row {found + 1} is missing; {found} of {written} rows are left.")
+    if found > written:
+        raise RunError(f"{path}: row {written + 1} was inserted afterwards.")
+
+
+def _verify_structure(connection: sqlite3.Connection, path: Path) -> None:
+    """Let SQLite check its own pages: stray bytes can sit beside a row that still reads well."""
+    ((answer, *_), *_) = connection.execute("PRAGMA integrity_check(1)")
+    if answer != "ok":
+        raise RunError(f"{path} is damaged: {answer}. Restore it from a backup.")
+
+
+def _described(sequence: int, values: list) -> str:
+    """A row in words, safe to print whatever it holds."""
+    row = LedgerRow(*values)
+    about = (row.ticker, row.network, row.cutoff, row.target)
+    return f"row {sequence} (%a by %a, from %a for %a)" % about
+
+
+def _hash(previous: str, sequence: int, values: Iterable) -> str:
+    """The hash of a row's canonical text, 64 hex digits."""
+    named = zip(("previous", "sequence", *_COLUMNS), (previous, sequence, *values), strict=True)
+    text = "\n".join(f"{name}={_canonical(value)}" for name, value in named)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    """One value in the one way in which it can be written; a blob stands in no honest row."""
+    if isinstance(value, float):
+        return "0x" + struct.pack(">d", value).hex()
+    return json.dumps(value, default=repr)
+
+
+def _append(connection: sqlite3.Connection, head: Head, row: LedgerRow) -> Head:
+    """Insert one row after `head` and give back the new head."""
+    sequence, values = head.count + 1, astuple(row)
+    digest = _hash(head.hash, sequence, values)
+    places = ", ".join("?" * len(_STORED))
+    statement = f"INSERT INTO forecasts ({', '.join(_STORED)}) VALUES ({places})"
+    connection.execute(statement, (sequence, *values, head.hash, digest))
+    return Head(sequence, digest)
+
+
+def _read_head(connection: sqlite3.Connection) -> Head:
+    """How far the ledger reaches, as its last row says."""
+    query = "SELECT sequence, hash FROM forecasts ORDER BY sequence DESC LIMIT 1"
+    last = connection.execute(query).fetchone()
+    return Head(*last) if last else Head(0, _BEFORE_THE_FIRST)
+
+
+def _count_ever_written(connection: sqlite3.Connection) -> int:
+    """The highest sequence number that SQLite has ever given."""
+    query = "SELECT CAST(seq AS INTEGER) FROM sqlite_sequence WHERE name = 'forecasts'"
+    return (connection.execute(query).fetchone() or (0,))[0]
+
+
+def _head_path(path: Path) -> Path:
+    return path.with_suffix(".head")
+
+
+def _save_head(connection: sqlite3.Connection, path: Path) -> None:
+    """Witness in a second file how far the ledger reaches, under the writers' lock.
+
+    It follows the commit, so a crash in between leaves a witness of an earlier head: true as well.
+    """
+    import sqlite3
+
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if _is_busy(error):
+            return  # whoever holds the lock will witness a later head
+        raise
+    head = _read_head(connection)
+    temporary = path.with_suffix(".head.part")
+    with open(temporary, "w", encoding="ascii") as file:
+        file.write(f"{head.count} {head.hash}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, _head_path(path))
+    _sync_folder(path.parent)
+    connection.execute("ROLLBACK")
+
+
+def _load_head(path: Path) -> Head:
+    """The witnessed head; that of an empty ledger where there is no witness."""
+    try:
+        count, digest = _head_path(path).read_text(encoding="ascii").split()
+        return Head(int(count), digest)
+    except FileNotFoundError:
+        return Head(0, _BEFORE_THE_FIRST)
+    except ValueError as error:
+        raise RunError(f"{_head_path(path)} is damaged: it holds no count and hash.") from error
+
+
+def _create_ledger(path: Path) -> None:
+    """Make an empty ledger, whole or not at all, unless another process is faster."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".ledger-", dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        with closing(_connect(draft, "rwc")) as connection:
+            connection.executescript("PRAGMA journal_mode = WAL;" + _SCHEMA)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that a new name in `folder` survives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path, mode: str, wait: float = SECONDS_TO_WAIT) -> sqlite3.Connection:
+    """Open the file in SQLite's `mode` ("ro", "rw", "rwc"), with transactions in our own hands."""
+    import sqlite3
+
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(address, uri=True, timeout=wait, isolation_level=None)
+    # A changed byte can leave a text that is no UTF-8: it must reach the hash, not raise.
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return connection
+
+
+@contextmanager
+def _translated(path: Path, wait: float = SECONDS_TO_WAIT) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into errors that name the ledger."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if _is_busy(error):
+            raise TryAgainLater(
+                f"{path} was held by other writers for {wait:g} seconds; try again later."
+            ) from error
+        raise RunError(f"{path} cannot be used as a ledger: {error}.") from error
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error}.") from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """True where another connection holds the lock (the low byte, without SQLite's details)."""
+    import sqlite3
+
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
