@@ -131,7 +131,7 @@ def _schedule(exchange: str, since: int) -> _Schedule:
             if start < calendar.first_session:
                 start = max(start, calendar.bound_min() or start)
                 calendar = exchange_calendars.get_calendar(exchange, start=start)
-        except ValueError:  # its own tables contradict each other
+        except (ValueError, NotImplementedError):  # its rules contradict each other or pandas
             return _Schedule(np.array([], "datetime64[D]"), np.array([], "datetime64[s]"))
         sessions = calendar.sessions.to_numpy().astype("datetime64[D]")
         closes = calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[s]")
