@@ -74,7 +74,7 @@ def load_prices(
         quotes = _quotes_from_prices(prices)
         return _stored(folder, Snapshot(ticker, source, prices.listing, len(prices), *_range(quotes), simulated=True, fetched_at=now), quotes)
     if source.startswith(CSV_PREFIX):
-        from forecast.prices.files import read_quotes
+        from forecast.prices.files.reader import read_quotes
 
         quotes, notices = read_quotes(Path(source.removeprefix(CSV_PREFIX)), ticker)
         return _stored(folder, Snapshot(ticker, source, Listing(), len(quotes), *_range(quotes), notices=notices, fetched_at=now), quotes)

@@ -1,0 +1,1 @@
+"""Price files as people have them: exports, downloads and caches, read by their properties."""
