@@ -30,3 +30,8 @@ NSeeds = Annotated[int | None, typer.Option("--n-seeds", help="Trainings of each
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that train side by side. [default: one a core]")
 ]
+
+
+def split_words(text: str | None) -> list[str] | None:
+    """Comma-separated words as a list; None stays None."""
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]

@@ -4,16 +4,19 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from forecast.cli.tables import print_error, print_notice
 from forecast.config import Settings, load_settings
 from forecast.errors import ForecastError
+
+if TYPE_CHECKING:
+    from forecast.library import Failure
 
 INTERRUPTED = 130
 SOME_FAILED = 10
@@ -81,6 +84,14 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     return _with_parameters(wrapped, own)
+
+
+def finish(failures: "Sequence[Failure]", n_tickers: int) -> None:
+    """Say what failed; the exit code is the failure's own for one ticker, 10 for some of several."""
+    for failure in failures:
+        print_error(str(failure.error))
+    if failures:
+        sys.exit(failures[0].error.exit_code if n_tickers == 1 else SOME_FAILED)
 
 
 def keep_shared(context: typer.Context, **values: Any) -> None:

@@ -27,11 +27,22 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=plain(title), caption=plain(caption) or None, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=plain(title) or None, caption=plain(caption) or None, caption_justify="left", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(_cell(text) for text in row))
+    Console().print(table)
+
+
+def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and what they stand for, in two columns on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows:
+        table.add_row(_cell(name), _cell(value))
     Console().print(table)
 
 

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from forecast.cli.options import (
-    BatchSize, Csv, Epochs, Horizon, Layers, LearningRate, Lookback, Networks, NSeeds, Recipe, Tickers, Units, Workers,
+    BatchSize,
+    Csv,
+    Epochs,
+    Horizon,
+    Layers,
+    LearningRate,
+    Lookback,
+    Networks,
+    NSeeds,
+    Recipe,
+    Tickers,
+    Units,
+    Workers,
+    split_words,
 )
-from forecast.cli.shared import Shared, command
+from forecast.cli.shared import Shared, command, finish
 
 
 @command
@@ -26,4 +39,26 @@ def train(
     workers: Workers = None,
 ) -> None:
     """Fetch prices if due, train SimpleRNN and LSTM, score them against naive, draw, store a run per ticker."""
-    print(shared, tickers, csv)
+    from forecast import library
+    from forecast.cli.progress import training_progress
+    from forecast.cli.results import print_document, print_run
+    from forecast.config import make_config
+
+    flags = dict(
+        recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
+    )  # fmt: skip
+    config = make_config(flags, shared.settings)
+    symbols = library.check_tickers(tickers or shared.settings.watchlist)
+    with training_progress(len(symbols), config, shared.quiet) as on_epoch:
+        outcome = library.train(
+            symbols, config, shared.folder, csv=csv, offline=shared.offline,
+            workers=workers, on_epoch=on_epoch, on_notice=shared.notice,
+        )  # fmt: skip
+    drawn = [(path, [path / "loss.png", path / "predictions.png"]) for path in outcome.runs]
+    if shared.json:
+        print_document(drawn, outcome.failures)
+    else:
+        for path, charts in drawn:
+            print_run(path, charts)
+    finish(outcome.failures, len(symbols))

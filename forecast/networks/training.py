@@ -16,6 +16,7 @@ from forecast.windows.windows import Samples
 class Epoch:
     """What is known at the end of an epoch: one row of `history.csv`, one tick of the progress."""
 
+    ticker: str
     network: str
     seed: int
     fit: str                        # "evaluation" or "deployed"
@@ -30,6 +31,7 @@ class FitTask:
     """One network, one seed, and all that a process needs to fit it.
 
     Args:
+        ticker: whose sessions these are.
         network: one of `forecast.config.NETWORKS`.
         seed: sets weights, dropout and the order of the batches.
         config: how to train.
@@ -37,6 +39,7 @@ class FitTask:
         everything: the deployed fit learns from it; empty when no deployed fit is wanted.
     """
 
+    ticker: str
     network: str
     seed: int
     config: Config
@@ -124,6 +127,6 @@ def _progress(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None
 
     def on_epoch_end(epoch: int, logs: dict[str, float]) -> None:
         validation_loss = float(logs["val_loss"]) if "val_loss" in logs else None
-        note(Epoch(task.network, task.seed, fit, epoch + 1, epochs, float(logs["loss"]), validation_loss))
+        note(Epoch(task.ticker, task.network, task.seed, fit, epoch + 1, epochs, float(logs["loss"]), validation_loss))
 
     return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
-from forecast.errors import DataError
 from forecast.windows.features import WARM_UP
 
 MIN_TRAIN_WINDOWS = 30
@@ -48,25 +48,17 @@ def split_sessions(
         validation_fraction: share of all sessions.
         test_fraction: share of all sessions.
 
-    Raises:
-        DataError: too few sessions to train on or to judge by.
+    Returns:
+        The cut; with too few sessions its train part comes out short or empty (`smallest_n_sessions`).
     """
-    n_validation, n_test = _outsample_sizes(n_sessions, horizon, validation_fraction, test_fraction)
-    split = split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon)
-    if len(split.train) < MIN_TRAIN_WINDOWS:
-        needed = n_sessions + 1
-        while _n_train(needed, lookback, horizon, validation_fraction, test_fraction) < MIN_TRAIN_WINDOWS:
-            needed += 1
-        raise DataError(
-            f"{n_sessions} sessions are too few: lookback {lookback} and horizon {horizon}, after {WARM_UP} sessions"
-            f" of warm-up and with {n_validation} to validate and {n_test} to test, need at least {needed}."
-            " Use an earlier start, a smaller --lookback or a smaller --horizon."
-        )
-    return split
+    smallest = horizon + MIN_OUTSAMPLE_WINDOWS - 1
+    n_validation = max(round(n_sessions * validation_fraction), smallest)
+    n_test = max(round(n_sessions * test_fraction), smallest)
+    return split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon)
 
 
 def split_at(n_sessions: int, first_test: int, n_validation: int, lookback: int, horizon: int) -> Split:
-    """The same cut with the first test session given as an index; the train part may come out empty."""
+    """The same cut with the first test session given as an index."""
     end_validation = first_test - horizon
     first_validation = end_validation - n_validation
     n_insample = first_validation - horizon
@@ -92,14 +84,8 @@ def first_cutoff(lookback: int) -> int:
     return WARM_UP + lookback - 1
 
 
-def _outsample_sizes(
-    n_sessions: int, horizon: int, validation_fraction: float, test_fraction: float
-) -> tuple[int, int]:
-    """Sessions to validate and to test with."""
-    smallest = horizon + MIN_OUTSAMPLE_WINDOWS - 1
-    return max(round(n_sessions * validation_fraction), smallest), max(round(n_sessions * test_fraction), smallest)
-
-
-def _n_train(n_sessions: int, lookback: int, horizon: int, validation_fraction: float, test_fraction: float) -> int:
-    n_validation, n_test = _outsample_sizes(n_sessions, horizon, validation_fraction, test_fraction)
-    return len(split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon).train)
+def smallest_n_sessions(lookback: int, horizon: int, validation_fraction: float, test_fraction: float) -> int:
+    """Sessions below which `split_sessions` leaves fewer than `MIN_TRAIN_WINDOWS` windows to train on."""
+    fractions = (validation_fraction, test_fraction)
+    sizes = count(first_cutoff(lookback) + horizon + MIN_TRAIN_WINDOWS)
+    return next(n for n in sizes if len(split_sessions(n, lookback, horizon, *fractions).train) >= MIN_TRAIN_WINDOWS)

@@ -1,0 +1,162 @@
+"""Charts of training and of forecasts; they read results and compute none."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from forecast.store.results import Forecasts
+from forecast.store.runs import Manifest, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "attention_lstm": "LSTM with attention"}
+ENLARGED = 120      # sessions of the lower row
+
+# Okabe and Ito's colours, which the colour-blind tell apart; line styles tell them apart in print.
+_BLACK, _BLUE, _ORANGE, _GREY, _LIGHT = "#000000", "#0072B2", "#D55E00", "#7F7F7F", "#BDBDBD"
+_DPI = 120
+_STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+
+def plot_losses(runs: Sequence[Run]) -> Figure:
+    """Training and validation loss: a row for each run, a column for each network, axes shared in a row.
+
+    Faint lines are single seeds, strong ones their mean as far as every seed trained; a dot is a seed's best epoch.
+    """
+    figure, grid = _grid(runs, row_height=4.0, rows_per_run=1)
+    for run, row in zip(runs, grid):
+        for network, axes in zip(run.manifest.config.networks, row):
+            _draw_losses(axes, run, network)
+            axes.set_title(f"{_label(run.manifest, runs)}{NAMES[network]}")
+        row[0].set_ylabel(_loss_name(run))
+        if not run.manifest.config.is_distribution:
+            row[0].set_yscale("log")
+    _finish(figure, grid, runs, "training and validation loss")
+    return figure
+
+
+def plot_predictions(runs: Sequence[Run]) -> Figure:
+    """Next-session predictions over the test, and the last 120 sessions enlarged: a column for each network."""
+    figure, grid = _grid(runs, row_height=3.4, rows_per_run=2)
+    for number, run in enumerate(runs):
+        for column, network in enumerate(run.manifest.config.networks):
+            whole, enlarged = grid[2 * number][column], grid[2 * number + 1][column]
+            _draw_predictions(whole, run.results.forecasts, network, slice(None))
+            _draw_predictions(enlarged, run.results.forecasts, network, slice(-ENLARGED, None))
+            whole.set_title(f"{_label(run.manifest, runs)}{NAMES[network]}, all test sessions")
+            enlarged.set_title(f"{NAMES[network]}, the last {min(ENLARGED, len(run.results.forecasts.cutoffs))}")
+        for row in grid[2 * number : 2 * number + 2]:
+            row[0].set_ylabel(f"close {_unit(run.manifest)}")
+    _finish(figure, grid, runs, "next close, predicted one session before")
+    return figure
+
+
+def png_from_figure(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG, the same bytes every time."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _grid(runs: Sequence[Run], row_height: float, rows_per_run: int) -> tuple[Figure, np.ndarray]:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    columns = max(len(run.manifest.config.networks) for run in runs)
+    rows = rows_per_run * len(runs)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.5 * max(columns, 2), row_height * rows + 1.0), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False, sharex="row", sharey="row")
+    for row, run in zip(grid, np.repeat(np.arange(len(runs)), rows_per_run)):
+        for axes in row[len(runs[run].manifest.config.networks) :]:
+            axes.set_visible(False)
+    return figure, grid
+
+
+def _draw_losses(axes: Axes, run: Run, network: str) -> None:
+    curves = _loss_curves(run, network)
+    shared = min(len(seed) for seed in curves)                        # epochs that every seed trained
+    for curve in curves:
+        epochs = np.arange(1, len(curve) + 1)
+        axes.plot(epochs, curve[:, 0], color=_BLUE, alpha=0.3, linewidth=1)
+        axes.plot(epochs, curve[:, 1], color=_ORANGE, alpha=0.35, linewidth=1, linestyle="--")
+        best = int(np.argmin(curve[:, 1]))
+        axes.plot(best + 1, curve[best, 1], "o", color=_ORANGE, markersize=7, markeredgecolor="white")
+    mean = np.mean([curve[:shared] for curve in curves], axis=0)      # (n_epochs, 2)
+    epochs = np.arange(1, shared + 1)
+    axes.plot(epochs, mean[:, 0], color=_BLUE, linewidth=2.2, label="training")
+    axes.plot(epochs, mean[:, 1], color=_ORANGE, linewidth=2.2, linestyle="--", label="validation")
+    axes.plot([], [], "o", color=_ORANGE, markeredgecolor="white", label="best epoch of a seed")
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _loss_curves(run: Run, network: str) -> list[np.ndarray]:
+    """Training and validation loss of each seed's evaluation fit, arrays of shape (n_epochs, 2)."""
+    history = [e for e in run.results.history if e.network == network and e.fit == "evaluation"]
+    seeds = sorted({epoch.seed for epoch in history})
+    return [np.array([(e.loss, e.validation_loss) for e in history if e.seed == seed]) for seed in seeds]
+
+
+def _draw_predictions(axes: Axes, forecasts: Forecasts, network: str, part: slice) -> None:
+    sessions = forecasts.sessions[part, 0]
+    model, naive = forecasts.models[network], forecasts.last_close[part]
+    if not model.is_point:
+        ranges = forecasts.prices(model.quantile((0.025, 0.1, 0.9, 0.975)))[part, 0]    # (n_cutoffs, 4)
+        axes.fill_between(sessions, ranges[:, 0], ranges[:, 3], color=_BLUE, alpha=0.18, lw=0, label="95 % range")
+        axes.fill_between(sessions, ranges[:, 1], ranges[:, 2], color=_BLUE, alpha=0.30, lw=0, label="80 % range")
+    axes.plot(sessions, naive, color=_LIGHT, linewidth=3.0, label="naive: yesterday's close")
+    axes.plot(sessions, forecasts.prices(model.location)[part, 0], color=_ORANGE, lw=1.2, ls="--", label="predicted")
+    axes.plot(sessions, forecasts.prices(forecasts.y_true)[part, 0], color=_BLACK, linewidth=1.1, label="actual")
+    _use_short_dates(axes)
+
+
+def _use_short_dates(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _finish(figure: Figure, grid: np.ndarray, runs: Sequence[Run], what: str) -> None:
+    """Title and legend of the whole figure, and SIMULATED across it where it is."""
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=11)
+    manifest = runs[0].manifest
+    recipes = " and ".join(dict.fromkeys(run.manifest.config.recipe for run in runs))
+    sessions = [run.results.forecasts.sessions for run in runs]
+    dates = f"test {min(s[0, 0] for s in sessions)} to {max(s[-1, -1] for s in sessions)}"
+    simulated = " · SIMULATED" if manifest.simulated else ""
+    figure.suptitle(f"{manifest.ticker} · {recipes} · {what} · {dates}{simulated}", parse_math=False, fontsize=13)
+    if manifest.simulated:
+        figure.text(0.5, 0.5, "SIMULATED", fontsize=70, color=_GREY, alpha=0.13, rotation=20, ha="center", va="center")
+
+
+def _label(manifest: Manifest, runs: Sequence[Run]) -> str:
+    return f"{manifest.config.recipe}: " if len(runs) > 1 else ""
+
+
+def _loss_name(run: Run) -> str:
+    if run.manifest.config.is_distribution:
+        return "negative log likelihood"
+    return "mean squared error [scaled close²]"
+
+
+def _unit(manifest: Manifest) -> str:
+    return f"[{manifest.listing.currency}]" if manifest.listing.currency else ""

@@ -1,0 +1,273 @@
+"""What the commands do, as functions over a workspace: the command line is a thin layer over these."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from forecast.config import Config
+from forecast.errors import ForecastError, RunError, UsageError
+from forecast.networks.training import Epoch
+from forecast.pipeline import Study, Trained, make_study
+from forecast.prices.snapshots import write_whole
+from forecast.prices.tickers import check_ticker, ticker_from_folder
+from forecast.store.champions import load_champion, promote
+from forecast.store.runs import Manifest, Run, list_runs, load_manifest, load_run, make_run_id, save_run
+
+_VERSIONED = ("forecast", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "arch")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why one of several tickers has no result."""
+
+    ticker: str
+    error: ForecastError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command over several tickers leaves: folders of runs, and what failed, in the order given."""
+
+    runs: list[Path] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def train(
+    tickers: Sequence[str],
+    config: Config,
+    workspace: Path,
+    *,
+    csv: Path | None = None,
+    offline: bool = False,
+    workers: int | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_notice: Callable[[str], None] = lambda sentence: None,
+) -> Outcome:
+    """Fetch prices if due, train, score, draw and store one run for each ticker.
+
+    Args:
+        tickers: symbols; DEMO is simulated.
+        config: how to train.
+        workspace: folder of data/ and models/.
+        csv: a file, or a folder of TICKER.csv, in place of Yahoo.
+        offline: never ask the network.
+        workers: processes; as many as there are cores when None.
+        on_epoch: hears of every epoch.
+        on_notice: hears what a person should know of the prices.
+
+    Returns:
+        The runs in the order of the tickers; one ticker's failure does not stop the others.
+
+    Raises:
+        UsageError: no ticker, or one that cannot be a ticker.
+        RunError: the workspace cannot be written.
+    """
+    from forecast import pipeline
+    from forecast.prices.sources import load_prices, source_from_option
+
+    checked = check_tickers(tickers)
+    models = check_writable(workspace / "models")
+    outcome = Outcome()
+
+    def prepare(ticker: str) -> Study:
+        source = source_from_option(ticker, csv)
+        prices = load_prices(ticker, source=source, folder=workspace / "data", offline=offline)
+        for notice in prices.notices:
+            on_notice(notice)
+        return make_study(prices, config)
+
+    studies = list(_surviving(prepare, checked, outcome.failures))
+    if studies:
+        started = datetime.now(UTC)
+        for trained in pipeline.train(studies, workers, on_epoch):
+            outcome.runs.append(store(models, trained, started))
+    return outcome
+
+
+def store(models: Path, trained: Trained, started: datetime) -> Path:
+    """Draw a trained ticker's charts, store its run, and make it the champion unless only the champion has ranges."""
+    from forecast.charts import plot_losses, plot_predictions, png_from_figure
+
+    manifest = make_manifest(trained, started)
+    run = Run(manifest, trained.results)
+    charts = {
+        "loss.png": png_from_figure(plot_losses([run])),
+        "predictions.png": png_from_figure(plot_predictions([run])),
+    }
+    fits = {"evaluation": trained.evaluation, "deployed": trained.deployed}
+    path = save_run(models, manifest, trained.results, fits, charts)
+    champion = load_champion(models, manifest.ticker)
+    if champion is None or manifest.config.is_distribution:
+        promote(path, reason="trained by hand")
+    return path
+
+
+def compare(tickers: Sequence[str], workspace: Path) -> dict[str, tuple[list[Path], list[Path]]]:
+    """Draw the newest run of each recipe side by side; every ticker that has a run where none is named.
+
+    Returns:
+        By ticker: the runs, oldest first, and the charts of all of them together.
+
+    Raises:
+        RunError: nothing is stored, or nothing of a ticker.
+    """
+    models = workspace / "models"
+    checked = check_tickers(tickers) if tickers else stored_tickers(models)
+    if not checked:
+        raise RunError(f"{models} holds no runs yet. Type: forecast train TSLA")
+    compared = {ticker: newest_runs(models, ticker) for ticker in checked}
+    return {ticker: (runs, draw_together(runs)) for ticker, runs in compared.items()}
+
+
+def draw_together(paths: Sequence[Path]) -> list[Path]:
+    """Losses and predictions of several runs of one ticker in one picture each; a single run has its own already."""
+    if len(paths) == 1:
+        return [paths[0] / "loss.png", paths[0] / "predictions.png"]
+    from forecast.charts import plot_losses, plot_predictions, png_from_figure
+
+    runs = [load_run(path) for path in paths]
+    folder = paths[0].parent
+    charts = {"compare-loss.png": plot_losses(runs), "compare-predictions.png": plot_predictions(runs)}
+    for name, figure in charts.items():
+        write_whole(folder / name, png_from_figure(figure))
+    return [folder / name for name in charts]
+
+
+def summarise_runs(tickers: Sequence[str], workspace: Path) -> list[dict[str, object]]:
+    """What identifies each stored run of these tickers, or of all, by ticker, oldest first."""
+    models = workspace / "models"
+    checked = check_tickers(tickers) if tickers else stored_tickers(models)
+    champions = {load_champion(models, ticker) for ticker in checked}
+    summaries = []
+    for path in list_runs(models, checked):
+        manifest = load_manifest(path)
+        summaries.append(
+            {
+                "ticker": manifest.ticker,
+                "run_id": manifest.run_id,
+                "path": str(path),
+                "recipe": manifest.config.recipe,
+                "networks": list(manifest.config.networks),
+                "horizon": manifest.config.horizon,
+                "created_at": manifest.created_at,
+                "last_session": manifest.cutoffs["last_session"],
+                "champion": path in champions,
+            }
+        )
+    return summaries
+
+
+def find(ticker: str, run_id: str | None, workspace: Path) -> Path:
+    """The folder of a run; of the champion where none is named.
+
+    Raises:
+        RunError: there is no such run, or no champion.
+    """
+    models, ticker = workspace / "models", check_ticker(ticker)
+    if run_id is not None:
+        return find_run(models, ticker, run_id)
+    champion = load_champion(models, ticker)
+    if champion is None:
+        raise RunError(f"{ticker} has no run in {models}. Type: forecast train {ticker}")
+    return champion
+
+
+def newest_runs(models: Path, ticker: str) -> list[Path]:
+    """The newest run of each recipe, oldest first.
+
+    Raises:
+        RunError: the ticker has no run.
+    """
+    runs = list_runs(models, [ticker])
+    if not runs:
+        raise RunError(f"{ticker} has no run in {models}. Type: forecast train {ticker}")
+    newest = {load_manifest(run).config.recipe: run for run in runs}
+    return sorted(newest.values())
+
+
+def stored_tickers(models: Path) -> list[str]:
+    """Every ticker that has a run, in alphabetical order."""
+    return list(dict.fromkeys(ticker_from_folder(run.parent.name) for run in list_runs(models)))
+
+
+def check_tickers(tickers: Iterable[str]) -> list[str]:
+    """Tickers as they are kept, each once, in their order.
+
+    Raises:
+        UsageError: none, or one that cannot be a ticker.
+    """
+    checked = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
+    if not checked:
+        raise UsageError("No ticker is named, and forecast.toml has no watchlist. Type for example: forecast train TSLA")
+    return checked
+
+
+def check_writable(folder: Path) -> Path:
+    """The folder, made where needed, before minutes are spent on what could not be stored.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror}. Name another --workspace.") from error
+
+
+def make_manifest(trained: Trained, started: datetime) -> Manifest:
+    """What identifies the run of a trained ticker."""
+    now = datetime.now(UTC)
+    prices, config = trained.study.prices, trained.study.config
+    return Manifest(
+        ticker=prices.ticker,
+        run_id=make_run_id(now),
+        created_at=now.isoformat(timespec="seconds"),
+        config=config,
+        source=prices.source,
+        snapshot=prices.snapshot,
+        listing=prices.listing,
+        simulated=prices.simulated,
+        cutoffs=make_cutoffs(trained.study),
+        best_epochs=trained.best_epochs,
+        versions=library_versions(),
+        seconds={"training": round((now - started).total_seconds(), 3)},
+        notices=prices.notices,
+    )
+
+
+def make_cutoffs(study: Study) -> dict[str, str]:
+    """ISO dates of the first and the last session, and of the sessions that each part begins and ends with."""
+    sessions, split, horizon = study.prices.sessions, study.split, study.config.horizon
+    indices = {
+        "first_session": 0,
+        "train_end": split.n_insample - 1,
+        "validation_start": split.validation[0] + 1,
+        "validation_end": split.validation[-1] + horizon,
+        "test_start": split.test[0] + 1,
+        "test_end": split.test[-1] + horizon,
+        "last_session": len(sessions) - 1,
+    }
+    return {name: str(sessions[index]) for name, index in indices.items()}
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide the bits."""
+    import platform
+    from importlib.metadata import version
+
+    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}}
+
+
+def _surviving(work: Callable, items: Iterable[str], failures: list[Failure]) -> Iterable:
+    """What `work` makes of each ticker; a ticker that fails goes to `failures`."""
+    for item in items:
+        try:
+            yield work(item)
+        except ForecastError as error:
+            failures.append(Failure(item, error))

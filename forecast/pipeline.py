@@ -1,0 +1,213 @@
+"""The one page: prices -> features -> windows -> network -> distribution -> prices -> score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from forecast.config import Config
+from forecast.errors import DataError
+from forecast.evaluation.baselines import BASELINES
+from forecast.evaluation.calibration import fit_calibration
+from forecast.evaluation.evidence import Evidence, make_losses, share_outside, weigh
+from forecast.evaluation.metrics import score
+from forecast.evaluation.verdict import verdict
+from forecast.networks.distribution import StudentT
+from forecast.networks.forecaster import Forecaster, features_of
+from forecast.networks.parallel import fit_networks
+from forecast.networks.training import Epoch, FitResult, FitTask
+from forecast.prices.table import Prices
+from forecast.store.results import Forecasts, Results
+from forecast.windows.features import FeatureTable
+from forecast.windows.scaler import Scaler, fit_scaler
+from forecast.windows.splits import (
+    MIN_TRAIN_WINDOWS,
+    Split,
+    cutoffs_of,
+    first_cutoff,
+    smallest_n_sessions,
+    split_sessions,
+)
+from forecast.windows.windows import Samples, make_targets, return_unit
+
+
+@dataclass(frozen=True)
+class Study:
+    """One ticker's sessions, cut and measured: all that its fits and its score start from."""
+
+    prices: Prices
+    config: Config
+    split: Split
+    features: FeatureTable
+    returns: np.ndarray      # cumulative log returns 1..horizon sessions ahead, (n_sessions, horizon)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training one ticker gives.
+
+    Args:
+        study: what it was trained on.
+        results: history, test forecasts, metrics.
+        evaluation: forecasters that saw train and validation only; the metrics are theirs.
+        deployed: forecasters that saw everything; tomorrow's forecast is theirs.
+        best_epochs: by network, the epoch that validation chose for each seed.
+    """
+
+    study: Study
+    results: Results
+    evaluation: dict[str, Forecaster]
+    deployed: dict[str, Forecaster]
+    best_epochs: dict[str, list[int]]
+
+
+def train(
+    studies: Sequence[Study], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> list[Trained]:
+    """Train and score the networks of each ticker; the fits of all of them share the workers.
+
+    Args:
+        studies: one for each ticker.
+        workers: processes; as many as there are cores when None.
+        on_epoch: hears of every epoch.
+    """
+    tasks = [make_tasks(study) for study in studies]
+    fits = iter(fit_networks([task for own in tasks for task in own], workers, on_epoch))
+    return [assess(study, [next(fits) for _ in own]) for study, own in zip(studies, tasks)]
+
+
+def make_study(prices: Prices, config: Config, split: Split | None = None) -> Study:
+    """Cut a ticker's sessions and make its features and targets.
+
+    Args:
+        prices: n_sessions of them.
+        config: lookback, horizon, features, fractions.
+        split: where to cut, when it is not by the configuration's fractions.
+
+    Raises:
+        DataError: too few sessions.
+    """
+    split = split or split_sessions(len(prices), *_shape(config))
+    if len(split.train) < MIN_TRAIN_WINDOWS:
+        raise DataError(
+            f"{prices.ticker} has {len(prices)} sessions up to {prices.sessions[-1]}; lookback {config.lookback} with"
+            f" horizon {config.horizon} needs at least {smallest_n_sessions(*_shape(config))}."
+            " Use an earlier start, a smaller --lookback or a smaller --horizon."
+        )
+    return Study(prices, config, split, features_of(prices, config), make_targets(prices.close, config.horizon))
+
+
+def make_tasks(study: Study) -> list[FitTask]:
+    """One fit for each network and seed; the evaluation scaler has seen insample only."""
+    insample, everything = fit_scalers(study)
+    known = cutoffs_of(first_cutoff(study.config.lookback) + 1, len(study.prices), study.config.horizon)
+    train = make_samples(study, insample, study.split.train)
+    validation = make_samples(study, insample, study.split.validation)
+    deployed = make_samples(study, everything, known)
+    return [
+        FitTask(study.prices.ticker, network, seed, study.config, (train,), (validation,), (deployed,))
+        for network in study.config.networks
+        for seed in study.config.seeds
+    ]
+
+
+def fit_scalers(study: Study) -> tuple[Scaler, Scaler]:
+    """The scaler of the evaluation fit, which knows insample, and of the deployed one, which knows everything."""
+    values, kind = study.features.values, study.config.scaler
+    return fit_scaler(values[: study.split.n_insample], kind), fit_scaler(values, kind)
+
+
+def make_samples(study: Study, scaler: Scaler, cutoffs: np.ndarray) -> Samples:
+    """Scaled windows with the answers that a network should learn: returns in units of volatility, or closes."""
+    config = study.config
+    if config.is_distribution:
+        targets = study.returns / return_unit(study.features.volatility, config.horizon)
+    else:
+        column = config.features.index("close")
+        close = study.prices.close[:, None] * np.exp(study.returns)             # (n_sessions, horizon)
+        targets = (close - scaler.center[column]) / scaler.spread[column]
+    values = scaler.transform(study.features.values)
+    return Samples(values, targets.astype(np.float32), cutoffs, config.lookback)
+
+
+def assess(study: Study, fits: Sequence[FitResult]) -> Trained:
+    """Calibrate on validation, forecast the test sessions once, score them beside the baselines."""
+    insample, everything = fit_scalers(study)
+    evaluation, deployed = {}, {}
+    for network in study.config.networks:
+        own = [fit for fit in fits if fit.network == network]
+        raw = make_forecaster(study, network, insample, [fit.evaluation_weights for fit in own])
+        evaluation[network] = calibrated(raw, study, study.split.validation)
+        fresh = make_forecaster(study, network, everything, [fit.deployed_weights for fit in own])
+        outsample = np.concatenate([study.split.validation, study.split.test])
+        deployed[network] = replace(fresh, calibration=calibrated(raw, study, outsample).calibration)
+    history = tuple(epoch for fit in fits for epoch in fit.history)
+    best_epochs = {name: [fit.best_epoch for fit in fits if fit.network == name] for name in evaluation}
+    return Trained(study, score_test(study, evaluation, history), evaluation, deployed, best_epochs)
+
+
+def make_forecaster(study: Study, network: str, scaler: Scaler, weights: list[list[np.ndarray]]) -> Forecaster:
+    """A forecaster whose ranges are not calibrated yet."""
+    return Forecaster(network, study.config, scaler, tuple(weights), np.ones(study.config.horizon))
+
+
+def calibrated(forecaster: Forecaster, study: Study, cutoffs: np.ndarray) -> Forecaster:
+    """The forecaster with ranges that hold on these cutoffs; a point forecast has none to hold."""
+    forecast = forecaster.predict(study.prices, cutoffs)
+    if forecast.is_point:
+        return forecaster
+    return replace(forecaster, calibration=fit_calibration(forecast, study.returns[cutoffs]))
+
+
+def score_test(study: Study, forecasters: dict[str, Forecaster], history: tuple[Epoch, ...]) -> Results:
+    """The one look at the test sessions: every network and every baseline, the same rows and units."""
+    prices, split, config = study.prices, study.split, study.config
+    models = {name: forecaster.predict(prices, split.test) for name, forecaster in forecasters.items()}
+    for name, predict in BASELINES.items():
+        models[name] = predict(prices.close, split.n_insample, split.test, config.horizon)
+    steps = split.test[:, None] + np.arange(1, config.horizon + 1)               # (n_cutoffs, horizon)
+    forecasts = Forecasts(
+        prices.sessions[split.test], prices.sessions[steps], prices.close[split.test], study.returns[split.test], models
+    )
+    findings = weigh(gather_evidence(study, forecasters, forecasts))
+    return Results(history, forecasts, score_models(forecasts, study), verdict(findings), asdict(findings))
+
+
+def score_models(forecasts: Forecasts, study: Study) -> dict[str, dict]:
+    """Scores by model, as the JSON output has them."""
+    insample = study.prices.close[: study.split.n_insample]
+    return {
+        name: {
+            "kind": "network" if name in study.config.networks else "baseline",
+            **score(model, forecasts.y_true, forecasts.last_close, insample),
+        }
+        for name, model in forecasts.models.items()
+    }
+
+
+def gather_evidence(study: Study, forecasters: dict[str, Forecaster], forecasts: Forecasts) -> Evidence:
+    """The losses that the verdict weighs: every network with its seeds, yesterday's close, GARCH."""
+    outcome = (forecasts.y_true, forecasts.last_close)
+    networks = {
+        name: make_losses(
+            forecasts.models[name],
+            *outcome,
+            seed_forecasts=[each.predict(study.prices, study.split.test) for each in forecaster.each_seed()],
+        )
+        for name, forecaster in forecasters.items()
+    }
+    close = study.prices.close
+    return Evidence(
+        networks=networks,
+        naive=make_losses(forecasts.models["naive"], *outcome),
+        garch=make_losses(forecasts.models["garch"], *outcome),
+        actual_change=forecasts.y_true[:, 0],
+        horizon=study.config.horizon,
+        share_outside=share_outside(close[study.split.test + 1], close[: study.split.n_insample]),
+    )
+
+
+def _shape(config: Config) -> tuple[int, int, float, float]:
+    return config.lookback, config.horizon, config.validation_fraction, config.test_fraction
