@@ -32,17 +32,22 @@ from forecast.networks.distribution import StudentT
 
 TRAILING = 60  # sessions (a quarter of a year) of the historical volatility
 SCARCE = 2 * TRAILING  # fewer insample sessions than this tell nothing of volatility's own changes
+COLLAPSED = 0.01  # a fitted variance below this share of the sample's has run into a spike at zero
 
 _log = logging.getLogger(__name__)
 
 
-def predict_naive(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int) -> StudentT:
+def predict_naive(
+    close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int
+) -> StudentT:
     """The last close, in normal ranges of the insample volatility: the random walk."""
     returns = _checked_returns(close, n_insample, cutoffs, horizon)
     return _normal(0.0, _random_walk_scale(returns[: n_insample - 1], horizon), cutoffs)
 
 
-def predict_drift(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int) -> StudentT:
+def predict_drift(
+    close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int
+) -> StudentT:
     """The last close moving on by the mean insample return, in the ranges of the random walk."""
     insample = _checked_returns(close, n_insample, cutoffs, horizon)[: n_insample - 1]
     location = insample.mean() * np.arange(1, horizon + 1)  # (horizon,)
@@ -66,7 +71,9 @@ def predict_historical_student_t(
     return _with_insample_tails(returns, n_insample, deviation, cutoffs)
 
 
-def predict_garch(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int) -> StudentT:
+def predict_garch(
+    close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int
+) -> StudentT:
     """The last close, in the ranges of a GARCH(1,1) with Student-t innovations, fitted by arch.
 
         variance[t + 1] = omega + alpha * return[t]^2 + beta * variance[t]
@@ -76,8 +83,8 @@ def predict_garch(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horiz
     expected variances. A sum of Student-t innovations is no Student-t: its df is the one that fits
     the insample sums of each step best (at one step that is arch's own df).
 
-    Where the fit does not converge, a warning is logged and RiskMetrics' constants stand in
-    (omega 0, alpha 0.06, beta 0.94).
+    Where the fit does not converge, or collapses onto days without any change, a warning is logged
+    and RiskMetrics' constants stand in (omega 0, alpha 0.06, beta 0.94).
 
     Source: Bollerslev (1987), "A conditionally heteroskedastic time series model for speculative
     prices and rates of return"; J.P. Morgan/Reuters (1996), "RiskMetrics", table 5.9.
@@ -88,7 +95,9 @@ def predict_garch(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horiz
     return _with_insample_tails(returns, n_insample, deviation, cutoffs)
 
 
-def predict_ets(close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int) -> StudentT:
+def predict_ets(
+    close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int
+) -> StudentT:
     """Simple exponential smoothing of the log price, ETS(A,N,N), fitted by statsmodels.
 
         level[t] = level[t - 1] + alpha * (log close[t] - level[t - 1])
@@ -130,7 +139,7 @@ class _Garch:
     first: float
 
     def cumulative_variance(self, returns: np.ndarray, horizon: int) -> np.ndarray:
-        """Variance of the return over steps 1..horizon after each session, (n_sessions, horizon)."""
+        """Variance of the return 1..horizon steps after each session, (n_sessions, horizon)."""
         shocks = self.omega + self.alpha * returns**2
         step = _recursion(shocks, self.beta, self.first)  # (n_sessions,): variance one step ahead
         steps = [step]
@@ -146,18 +155,18 @@ def _fit_garch(insample: np.ndarray) -> _Garch:
     unit = insample.std()  # returns of spread 1 suit the optimiser whatever is traded
     model = arch_model(insample / unit, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
     fit = model.fit(disp="off", show_warning=False)
-    first = unit**2 * float(fit.conditional_volatility[0]) ** 2
-    if fit.convergence_flag != 0:
+    variance = np.asarray(fit.conditional_volatility) ** 2  # (n_insample - 1,), about 1
+    if fit.convergence_flag != 0 or variance.mean() < COLLAPSED:
         _log.warning(
-            "GARCH(1,1) did not converge on %d insample returns (flag %d: %s); RiskMetrics' constants"
-            " (alpha 0.06, beta 0.94) stand in.",
+            "GARCH(1,1) did not converge on %d insample returns (flag %d, %.2g of their variance);"
+            " RiskMetrics' constants (alpha 0.06, beta 0.94) stand in.",
             len(insample),
             fit.convergence_flag,
-            fit.optimization_result.message,
+            variance.mean(),
         )
-        return _Garch(omega=0.0, alpha=0.06, beta=0.94, first=first)
+        return _Garch(omega=0.0, alpha=0.06, beta=0.94, first=unit**2)
     omega, alpha, beta = (float(fit.params[name]) for name in ("omega", "alpha[1]", "beta[1]"))
-    return _Garch(omega * unit**2, alpha, beta, first)
+    return _Garch(omega * unit**2, alpha, beta, first=variance[0] * unit**2)
 
 
 def _fit_ets(insample: np.ndarray) -> tuple[float, float]:
@@ -214,8 +223,9 @@ def _with_insample_tails(
     path = np.concatenate([[0.0], np.cumsum(returns[: n_insample - 1])])  # (n_insample,)
     df = np.empty(horizon)
     for step in range(1, horizon + 1):
-        z = (path[step:] - path[:-step]) / deviation[: n_insample - step, step - 1]
-        df[step - 1] = _fit_df(z[np.isfinite(z)])
+        spread = deviation[: n_insample - step, step - 1]
+        known = spread > 0.0  # False for the first 60 sessions, which are NaN, and for dead calm
+        df[step - 1] = _fit_df((path[step:] - path[:-step])[known] / spread[known])
     scale = deviation[cutoffs] * np.sqrt((df - 2.0) / df)
     return _of_one_shape(0.0, scale, df, cutoffs)
 
@@ -254,21 +264,34 @@ def _checked_returns(
     close: np.ndarray, n_insample: int, cutoffs: np.ndarray, horizon: int
 ) -> np.ndarray:
     """Log returns, shape (n_sessions - 1,), of closes from which a baseline can be fitted."""
-    needed = SCARCE + horizon
-    if not needed <= n_insample <= len(close):
-        raise DataError(
-            f"{n_insample} insample sessions of {len(close)}: the baselines need at least {needed}"
-            f" ({SCARCE} and the horizon of {horizon}). Use an earlier --start or a smaller --horizon."
-        )
-    if len(cutoffs) and not TRAILING <= np.min(cutoffs) <= np.max(cutoffs) < len(close):
-        raise DataError(
-            f"Cutoffs {np.min(cutoffs)} to {np.max(cutoffs)}: a baseline forecasts from session"
-            f" {TRAILING} (it looks {TRAILING} back) to session {len(close) - 1} (the last)."
-        )
+    _check_sessions(len(close), n_insample, cutoffs, horizon)
     returns = np.diff(np.log(close))
     if not returns[: n_insample - 1].any():
         raise DataError(
             f"The close is {close[0]:g} on all {n_insample} insample sessions: prices that never"
             " change have no volatility to forecast. Use another ticker or an earlier --start."
         )
+    still = [int(c) for c in cutoffs if not returns[c - TRAILING : c].any()]
+    if still:
+        raise DataError(
+            f"The close stood at {close[still[0]]:g} for the {TRAILING} sessions up to session"
+            f" {still[0]} (and {len(still) - 1} more): a price that stands still has no volatility"
+            " to forecast. Use another ticker or period."
+        )
     return returns
+
+
+def _check_sessions(n_sessions: int, n_insample: int, cutoffs: np.ndarray, horizon: int) -> None:
+    """Refuse an insample too short to fit, and cutoffs outside the sessions."""
+    needed = SCARCE + horizon
+    if not needed <= n_insample <= n_sessions:
+        raise DataError(
+            f"{n_insample} insample sessions of {n_sessions}: the baselines need at least {needed}"
+            f" ({SCARCE} and the horizon of {horizon}). Use an earlier --start or a smaller"
+            " --horizon."
+        )
+    if len(cutoffs) and not TRAILING <= np.min(cutoffs) <= np.max(cutoffs) < n_sessions:
+        raise DataError(
+            f"Cutoffs {np.min(cutoffs)} to {np.max(cutoffs)}: a baseline forecasts from session"
+            f" {TRAILING} (it looks {TRAILING} back) to session {n_sessions - 1} (the last)."
+        )

@@ -90,7 +90,8 @@ class NetworkFindings:
         ranges: CRPS against GARCH's; None for points only.
         coverage: measured coverage by nominal level, as in "0.8"; None likewise.
         echo: whether the line repeats the past.
-        seed_spread: highest minus lowest loss among the seeds, relative to their mean; None for one.
+        seed_spread: highest minus lowest loss among the seeds, relative to their mean; None for
+            a single seed.
     """
 
     price: Comparison

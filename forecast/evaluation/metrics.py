@@ -64,11 +64,10 @@ def score(
             "n": int(y_true[:, steps].size),
         }
 
+    steps = range(1, horizon + 1)
     return {
         "overall": scores_of(slice(None), 1.0 / horizon**2),
-        "by_horizon": {
-            str(step): scores_of(slice(step - 1, step), 1.0 / step) for step in range(1, horizon + 1)
-        },
+        "by_horizon": {str(k): scores_of(slice(k - 1, k), 1.0 / k) for k in steps},
     }
 
 

@@ -84,7 +84,10 @@ class Echo:
     Args:
         correlation_with_yesterday: of the predicted change with the change of the session before,
             -1..1; None where the predicted change never varies.
-        correlation_with_outcome: of the predicted change with the change that came; None likewise.
+        foresight: correlation of what is newly said each session, the difference of the predicted
+            change from the one before, with the change that came; None likewise. (The predicted
+            change itself will not do: that of a line which is flatter than the prices follows
+            their level, and against any level a random walk seems to turn back.)
         best_lag: sessions by which the actual line must be shifted to fit the predicted one best:
             0 foresees, 1 is yesterday's close drawn again.
         fit: correlation of the daily changes of both lines at that lag.
@@ -93,7 +96,7 @@ class Echo:
     """
 
     correlation_with_yesterday: float | None
-    correlation_with_outcome: float | None
+    foresight: float | None
     best_lag: int
     fit: float
     predicts_no_change: bool
@@ -108,8 +111,8 @@ def detect_echo(predicted_change: np.ndarray, actual_change: np.ndarray) -> Echo
         drawn for t + 1                 c[t] + p[t]         predicted_change[t] = p[t]
 
     A line drawn from the last close lags by one session unless `p` says something. It is an echo if
-    it fits best when the actual line is shifted by a session or more, `p` has no significant
-    correlation with what came, and either the fit is that of a copy (0.8; predicted changes of pure
+    it fits best when the actual line is shifted by a session or more, `p` shows no significant
+    foresight (one-sided, 1 %), and either the fit is that of a copy (0.8; predicted changes of pure
     noise reach it below about half the size of the actual ones) or `p` repeats yesterday's change
     or takes it back (a correlation of 0.5). Of predicted changes next to nothing
     (`predicts_no_change`) the line says less than that: it is the naive forecast itself.
@@ -132,13 +135,13 @@ def detect_echo(predicted_change: np.ndarray, actual_change: np.ndarray) -> Echo
     best_lag = int(np.argmax([-1.0 if fit is None else fit for fit in fits]))
     fit = fits[best_lag] or 0.0
     yesterday = _correlation(predicted[1:], actual[:-1])
-    outcome = _correlation(predicted, actual)
+    foresight = _correlation(np.diff(predicted), actual[1:])
     no_change = _size(predicted) < NO_CHANGE * _size(actual)
-    foresees = (outcome or 0.0) > SKILL_Z / np.sqrt(len(actual))
+    foresees = (foresight or 0.0) > SKILL_Z / np.sqrt(len(actual))
     repeats = fit >= ECHO_FIT or abs(yesterday or 0.0) >= ECHO_CORRELATION
     return Echo(
         correlation_with_yesterday=yesterday,
-        correlation_with_outcome=outcome,
+        foresight=foresight,
         best_lag=best_lag,
         fit=fit,
         predicts_no_change=no_change,

@@ -9,7 +9,6 @@ from forecast.evaluation.evidence import (
     Findings,
     NetworkFindings,
 )
-from forecast.evaluation.significance import Echo
 
 COVERAGE_TOLERANCE = 0.035  # share by which a measured coverage may miss the nominal one
 OUTSIDE_TOLERANCE = 0.1  # share of test closes outside the insample range that explains a failure
@@ -36,7 +35,7 @@ def verdict(findings: Findings) -> str:
         else:
             sentences.append(_range_sentence(found, findings.claim_level))
             sentences += _coverage_warnings(found)
-        sentences += _echo_sentences(found.echo)
+        sentences += _echo_sentences(found)
     return " ".join([*sentences, *_rival_sentences(findings)])
 
 
@@ -85,13 +84,16 @@ def _coverage_warnings(found: NetworkFindings) -> list[str]:
     return warnings
 
 
-def _echo_sentences(echo: Echo) -> list[str]:
-    """Whether the predicted line is only the past drawn again."""
+def _echo_sentences(found: NetworkFindings) -> list[str]:
+    """Whether the predicted line is only the past drawn again; nothing of one that was better."""
+    echo = found.echo
+    if found.price.better:
+        return []
     if echo.predicts_no_change:
         return ["It predicts next to no change."]
     if not echo.is_echo:
         return []
-    past = "yesterday's close" if echo.best_lag == 1 else f"the close {echo.best_lag} sessions before"
+    past = "yesterday's close" if echo.best_lag == 1 else f"the close {echo.best_lag} sessions old"
     return [f"It is an echo: its line is {past} drawn again, with no relation to what came."]
 
 

@@ -1,0 +1,84 @@
+"""Calibration: by eye, and whether the ranges then hold what they promise."""
+
+import numpy as np
+import pytest
+
+from forecast.errors import DataError
+from forecast.evaluation.calibration import fit_calibration
+from forecast.evaluation.metrics import score
+from forecast.networks.distribution import StudentT
+
+
+def make_forecast(n, horizon=1, df=5.0, scale=0.02):
+    shape = (n, horizon)
+    return StudentT(np.zeros(shape), np.full(shape, scale), np.full(shape, df))
+
+
+def coverage(forecast, y_true):
+    overall = score(forecast, y_true, np.ones(len(y_true)), np.array([1.0, 2.0]))["overall"]
+    return np.array([overall[f"coverage_{level}"] for level in (50, 80, 95)])
+
+
+def test_each_level_takes_its_finite_sample_quantile():
+    """Of 19 misses 1..19: the 10th, 16th and 19th smallest, by half widths of a scale of 1."""
+    from scipy.stats import norm
+
+    forecast = make_forecast(19, df=np.inf, scale=1.0)
+    signs = np.tile([1.0, -1.0], 10)[:19]
+    factor = fit_calibration(forecast, (signs * np.arange(1.0, 20.0))[::-1, None])
+    ratios = np.array([10.0, 16.0, 19.0]) / norm.ppf([0.75, 0.9, 0.975])
+    assert factor == pytest.approx([np.prod(ratios) ** (1 / 3)])
+
+
+def test_scales_half_too_small_are_doubled():
+    rng = np.random.default_rng(0)
+    y_true = 0.04 * rng.standard_t(5, (20_000, 2))
+    factor = fit_calibration(make_forecast(20_000, horizon=2), y_true)
+    np.testing.assert_allclose(factor, [2.0, 2.0], rtol=0.03)
+
+
+def test_a_calibrated_forecast_needs_no_further_calibration():
+    rng = np.random.default_rng(1)
+    y_true = 0.05 * rng.standard_t(3, (300, 2))
+    forecast = make_forecast(300, horizon=2)
+    calibrated = forecast.widened(fit_calibration(forecast, y_true))
+    np.testing.assert_allclose(fit_calibration(calibrated, y_true), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("wrong_by", [0.4, 1.0, 2.5])
+def test_coverage_of_exchangeable_outcomes_holds_to_within_sampling_error(wrong_by):
+    """400 times: calibrated on 200 outcomes, measured on 200 others."""
+    rng = np.random.default_rng(2)
+    forecast = make_forecast(200)
+    measured = []
+    for _ in range(400):
+        y_true = 0.02 * wrong_by * rng.standard_t(5, (400, 1))
+        calibrated = forecast.widened(fit_calibration(forecast, y_true[:200]))
+        measured.append(coverage(calibrated, y_true[200:]))
+    error = np.std(measured, axis=0) / np.sqrt(400)
+    np.testing.assert_allclose(np.mean(measured, axis=0), [0.5, 0.8, 0.95], atol=4 * error.max())
+    assert np.std(measured, axis=0)[2] < 2 * np.sqrt(0.95 * 0.05 * 2 / 200)
+
+
+def test_each_step_has_its_own_factor():
+    rng = np.random.default_rng(3)
+    y_true = np.array([0.02, 0.06]) * rng.standard_t(5, (5000, 2))
+    factor = fit_calibration(make_forecast(5000, horizon=2), y_true)
+    np.testing.assert_allclose(factor, [1.0, 3.0], rtol=0.06)
+
+
+def test_a_point_forecast_has_nothing_to_widen():
+    points = make_forecast(5, horizon=2, scale=np.nan)
+    np.testing.assert_array_equal(fit_calibration(points, np.ones((5, 2))), [1.0, 1.0])
+
+
+def test_eighteen_sessions_are_too_few_for_a_95_percent_range():
+    with pytest.raises(DataError, match="18 validation sessions.*at least 19"):
+        fit_calibration(make_forecast(18), np.ones((18, 1)))
+
+
+def test_prices_that_stand_still_are_refused():
+    y_true = np.zeros((40, 2))
+    y_true[:, 0] = 0.01
+    with pytest.raises(DataError, match="At step 2, half or more of 40"):
+        fit_calibration(make_forecast(40, horizon=2), y_true)
