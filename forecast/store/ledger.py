@@ -31,7 +31,6 @@ from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from forecast.errors import RunError, TryAgainLater
@@ -114,18 +113,18 @@ class Head:
 _COLUMNS = tuple(field.name for field in fields(LedgerRow))
 _STORED = ("sequence", *_COLUMNS, "previous", "hash")
 _TYPES = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
-_SCHEMA = f"""
-CREATE TABLE forecasts (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    {", ".join(f"{field.name} {_TYPES[field.type.split()[0]]}" for field in fields(LedgerRow))},
-    previous TEXT NOT NULL,
-    hash TEXT NOT NULL
-);
-CREATE TRIGGER forecasts_are_not_changed BEFORE UPDATE ON forecasts
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
-CREATE TRIGGER forecasts_are_not_deleted BEFORE DELETE ON forecasts
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;
-"""
+_SCHEMA = (
+    f"""CREATE TABLE IF NOT EXISTS forecasts (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        {", ".join(f"{field.name} {_TYPES[field.type.split()[0]]}" for field in fields(LedgerRow))},
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL
+    )""",
+    """CREATE TRIGGER IF NOT EXISTS forecasts_are_not_changed BEFORE UPDATE ON forecasts
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END""",
+    """CREATE TRIGGER IF NOT EXISTS forecasts_are_not_deleted BEFORE DELETE ON forecasts
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END""",
+)
 
 
 def make_rows(
@@ -196,10 +195,12 @@ def record_forecasts(
         RunError: the file cannot be written, or is no ledger; nothing was written.
     """
     with _translated(path, wait):
-        if not path.exists():
-            _create_ledger(path)
-        with closing(_connect(path, "rw", wait)) as connection:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(_connect(path, "rwc", wait)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
+            if _is_empty(path):
+                _create_table(connection)
+            connection.execute("PRAGMA journal_mode = WAL")  # once and for all; later it does nothing
             connection.execute("BEGIN IMMEDIATE")
             head = _read_head(connection)
             for row in rows:
@@ -219,7 +220,7 @@ def load_forecasts(path: Path, ticker: str | None = None) -> list[LedgerRow]:
     Raises:
         RunError: the file cannot be read as a ledger.
     """
-    if not path.exists():
+    if _is_empty(path):
         return []
     chosen = "" if ticker is None else "WHERE ticker = ?"
     query = f"SELECT {', '.join(_COLUMNS)} FROM forecasts {chosen} ORDER BY sequence"
@@ -236,7 +237,7 @@ def verify_chain(path: Path) -> Head:
             SQLite itself finds it damaged.
     """
     witness = _load_head(path)  # before the rows: it may lag behind them, never lead
-    if not path.exists():
+    if _is_empty(path):
         _verify_end(path, 0, witness.count)
         return Head(0, _BEFORE_THE_FIRST)
     with _translated(path), closing(_connect(path, "ro")) as connection:
@@ -366,18 +367,17 @@ def _load_head(path: Path) -> Head:
         raise RunError(f"{_head_path(path)} is damaged: it holds no count and hash.") from error
 
 
-def _create_ledger(path: Path) -> None:
-    """Make an empty ledger, whole or not at all, unless another process is faster."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".ledger-", dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        with closing(_connect(draft, "rwc")) as connection:
-            connection.executescript("PRAGMA journal_mode = WAL;" + _SCHEMA)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    _sync_folder(path.parent)
+def _is_empty(path: Path) -> bool:
+    """True before the first writer's first commit."""
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _create_table(connection: sqlite3.Connection) -> None:
+    """Make the table, unless another process is faster."""
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.execute("COMMIT")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -77,6 +77,8 @@ def test_rows_come_back_as_they_were_recorded(tmp_path):
     record_forecasts(tmp_path / "ledger.sqlite", rows)
     assert load_forecasts(tmp_path / "ledger.sqlite") == rows
     assert load_forecasts(tmp_path / "ledger.sqlite", "^GSPC") == rows[3:]
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_folder_with_odd_characters_holds_a_ledger(tmp_path):
@@ -300,7 +302,26 @@ def test_row_inserted_in_the_middle_with_right_hashes_is_named(tmp_path):
         verify_chain(tmp_path / "short.sqlite")
 
 
-@pytest.mark.parametrize("content", [b"", b"Date,Close\n" * 500, b"SQLite format 3\x00" + b"x" * 99])
+def test_emptied_ledger_is_detected(ledger):
+    ledger.write_bytes(b"")
+    with pytest.raises(RunError, match="row 1 is missing; 0 of 6 rows are left"):
+        verify_chain(ledger)
+
+
+def test_lost_write_ahead_log_is_detected(ledger):
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM forecasts").fetchone()  # so nobody moves the log's rows
+        record_forecasts(ledger, rows_of("MSFT"))
+        copy = ledger.parent / "copy" / "ledger.sqlite"
+        copy.parent.mkdir()
+        for suffix in (".sqlite", ".head"):
+            copy.with_suffix(suffix).write_bytes(ledger.with_suffix(suffix).read_bytes())
+    with pytest.raises(RunError, match="row 7 is missing; 6 of 9 rows are left"):
+        verify_chain(copy)
+
+
+@pytest.mark.parametrize("content", [b"Date,Close\n" * 500, b"SQLite format 3\x00" + b"x" * 99])
 def test_file_that_is_no_ledger_is_named(tmp_path, content):
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(content)
