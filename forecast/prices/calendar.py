@@ -45,9 +45,7 @@ def sessions_between(exchange: str, first: np.datetime64, last: np.datetime64) -
     if exchange == "24/7":
         return days
     weekdays = days[np.is_busday(days)]
-    if exchange in WITHOUT_CALENDAR:
-        return weekdays
-    known = _schedule(exchange, _decade(first)).sessions
+    known = _known(exchange, first)
     if not len(known):
         return weekdays
     within = known[(known >= first) & (known <= last)]
@@ -97,13 +95,33 @@ def closing_times(exchange: str, sessions: np.ndarray) -> np.ndarray:
     return np.where(known, schedule.closes[index], sessions.astype("datetime64[s]") + usual)
 
 
+def missing_sessions(exchange: str, sessions: np.ndarray) -> tuple[np.ndarray, int]:
+    """Sessions of the exchange that a table lacks, and how many lie in its range.
+
+    Without a calendar, weekdays count as missing only where more than ten in a row are: no
+    holidays last longer.
+
+    Args:
+        sessions: the table's, ascending, shape (n_sessions,), n_sessions > 0.
+    """
+    expected = sessions_between(exchange, sessions[0], sessions[-1])
+    known = _known(exchange, sessions[0])
+    missing = np.setdiff1d(expected, sessions)
+    unsure = (missing < known[0]) | (missing > known[-1]) if len(known) else missing == missing
+    if exchange in ("24/7", "24/5"):
+        unsure = np.zeros(len(missing), dtype=bool)
+    after = np.searchsorted(sessions, missing)  # where each missing day would stand
+    run = np.busday_count(sessions[after - 1], sessions[after]) - 1
+    return missing[~unsure | (run > 10)], len(expected)
+
+
 def calendar_notice(exchange: str, sessions: np.ndarray) -> str | None:
     """A sentence where some sessions are only weekdays, because no calendar reaches that far."""
     if exchange == "weekdays":
         return "No exchange calendar is known for this ticker: every weekday counts as a session."
     if exchange in WITHOUT_CALENDAR or not len(sessions):
         return None
-    known = _schedule(exchange, _decade(sessions[0])).sessions
+    known = _known(exchange, sessions[0])
     if not len(known):
         return f"The calendar of {exchange} cannot be built: every weekday counts as a session."
     end = known[-1]
@@ -113,6 +131,13 @@ def calendar_notice(exchange: str, sessions: np.ndarray) -> str | None:
         f"The calendar of {exchange} ends on {end}: later sessions are plain weekdays, "
         "whose holidays are not known."
     )
+
+
+def _known(exchange: str, since: np.datetime64) -> np.ndarray:
+    """The sessions that the calendar of an exchange knows, from before a date on; maybe none."""
+    if exchange in WITHOUT_CALENDAR:
+        return np.array([], dtype="datetime64[D]")
+    return _schedule(exchange, _decade(since)).sessions
 
 
 @lru_cache(maxsize=32)

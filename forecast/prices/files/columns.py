@@ -49,7 +49,7 @@ _MEANINGS = {
     for field, names in _NAMES.items()
     for rank, name in reversed(list(enumerate(names.split())))
 }
-_PRICES = ("open", "high", "low", "close", "adj_close")
+_LABELLED = ("open", "high", "low", "close", "adj_close", "volume")
 _NO_LABELS = ("prev", "previous", "pre", "change", "sma", "ema", "avg", "average", "mean", "adj")
 
 
@@ -118,7 +118,7 @@ def _split_label(index: int, name: str) -> Column:
         left, right = inner[: separator.start()], inner[separator.end() :]
         for field, label in ((left, right), (right, left)):
             meaning, rank = meaning_of(field)
-            if meaning in (*_PRICES, "volume") and rank < 100 and _plain(label) not in _NO_LABELS:
+            if meaning in _LABELLED and _plain(label) not in _NO_LABELS:
                 return Column(index, name, meaning, rank, label)
     return Column(index, name, None, 0, name)
 

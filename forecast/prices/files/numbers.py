@@ -13,6 +13,7 @@ _CURRENCY = re.compile(
     r"^(?:US\$|R\$|HK\$|[$€£¥₹₩₽]|[A-Z]{3}(?=[\s\d]))\s*|\s*(?:[$€£¥₹₩₽]|(?<=[\s\d])[A-Z]{3})$"
 )
 _MULTIPLE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_PLAIN = re.compile(r"\d+(?:\.\d+)?\Z")  # nine cells of ten, with nothing to strip or decide
 _NUMBER = {
     ".": re.compile(r"[+-]?(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?\Z"),
     ",": re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?\Z"),
@@ -36,6 +37,8 @@ def number_from_cell(cell: str, decimal: str) -> float | None:
         cell: such as "$1,234.50", "51.34M", "1.234,5", "0,24%".
         decimal: "." or ",".
     """
+    if decimal == "." and _PLAIN.match(cell):
+        return float(cell)
     digits, multiple = _bare(cell)
     if not _NUMBER[decimal].match(digits) or not any(letter.isdigit() for letter in digits):
         return None
@@ -61,7 +64,7 @@ def decimal_mark(cells: Iterable[str], hints: Iterable[str], where: str) -> str:
     votes: dict[str, str] = {}
     undecided: dict[str, str] = {}
     for cell in cells:
-        mark, certain = _mark_of(_bare(cell)[0])
+        mark, certain = _mark_of(cell if _PLAIN.match(cell) else _bare(cell)[0])
         if mark:
             (votes if certain else undecided).setdefault(mark, cell)
     if not votes and undecided:
