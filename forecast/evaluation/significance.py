@@ -34,7 +34,10 @@ def diebold_mariano(loss_a: np.ndarray, loss_b: np.ndarray, horizon: int) -> Die
         V = gamma[0] + 2 (gamma[1] + ... + gamma[h - 1])
 
     The rectangular sum is the papers'. It can come out at zero or below; then the autocovariances
-    are weighted with 1 - k / h (Bartlett), which cannot be negative.
+    are weighted with 1 - k / h (Bartlett), which cannot be negative. Differences that persist for
+    weeks, as where one model misjudges volatility for that long, are not covered by h - 1 lags: at
+    one step and an autocorrelation of 0.95 in both scales, 9 % of 600 simulated pairs of equal
+    quality came out below p = 0.05.
 
     Args:
         loss_a, loss_b: losses of the forecasts in order of their cutoffs, which are consecutive

@@ -9,6 +9,7 @@ from scipy.signal import lfilter
 
 from forecast.errors import DataError
 from forecast.evaluation.evidence import Evidence, make_losses, share_outside, weigh
+from forecast.evaluation.metrics import crps
 from forecast.evaluation.significance import diebold_mariano
 from forecast.networks.distribution import StudentT
 
@@ -32,7 +33,7 @@ def learn_from_lags(returns, n_lags):
 
 
 def weigh_lagged_networks(returns):
-    """Findings on two stand-in networks, in a GARCH's place the volatility of 500 other sessions."""
+    """Findings on two stand-in networks; for GARCH stands the volatility of the last 500."""
     y_true = returns[-N_TEST:, None]
     last_close = 100.0 * np.exp(np.cumsum(returns) - returns)[-N_TEST:]
 
@@ -99,7 +100,8 @@ def test_better_ranges_are_found_and_their_coverage_is_measured():
     y_true = volatility * rng.normal(size=(2000, 1))
     right, still = forecast_of(np.zeros(2000), volatility), forecast_of(np.zeros(2000), 0.021)
     found = weigh_ranges({"lstm": right}, still, y_true)["lstm"]
-    assert found.ranges.better and found.ranges.change < -0.01
+    expected = crps(right, y_true).mean() / crps(still, y_true).mean() - 1.0
+    assert found.ranges.better and found.ranges.change == pytest.approx(expected)
     inside = np.abs(y_true / volatility)
     expected = {"0.8": np.mean(inside < 1.2815516), "0.95": np.mean(inside < 1.959964)}
     assert found.coverage == pytest.approx(expected)
