@@ -99,6 +99,7 @@ _BOUNDS = {
     "seed": (0, 2**31 - 1000),
     "n_seeds": (1, 100),
 }
+_LARGEST_OUTSAMPLE = 0.8     # validation and test together, as a share of all sessions
 _CHOICES = {
     "recipe": tuple(RECIPES),
     "networks": NETWORKS,
@@ -190,14 +191,15 @@ def _settings_from_dict(document: dict[str, object], path: Path) -> Settings:
     for name in values:
         if name not in known:
             raise ConfigError(f"{path} has the unknown key {name!r}; known are {', '.join(sorted(known))}.")
-    if not all(isinstance(ticker, str) for ticker in workspace.get("watchlist", ())):
+    watchlist = workspace.get("watchlist", [])
+    if not isinstance(watchlist, list) or not all(isinstance(ticker, str) for ticker in watchlist):
         raise ConfigError(f'{path}: watchlist is a list of tickers, such as ["TSLA", "AAPL"].')
     for name in ("retrain_every", "gate"):
         if name in workspace and not (type(workspace[name]) is int and workspace[name] >= 1):
             raise ConfigError(f"{path}: {name} is {workspace[name]!r}; it is a number of sessions, at least 1.")
-    if "watchlist" in workspace:
-        workspace["watchlist"] = tuple(workspace["watchlist"])
-    settings = Settings(values=values, **workspace)
+    if not isinstance(workspace.get("ping_url", ""), str):
+        raise ConfigError(f"{path}: ping_url is {workspace['ping_url']!r}; it is an address in quotes.")
+    settings = Settings(values=values, **workspace | {"watchlist": tuple(watchlist)})
     make_config({}, settings)
     return settings
 
@@ -207,13 +209,33 @@ def _applied(config: Config, values: dict[str, object], error: type[ForecastErro
         problem = _problem(name, value)
         if problem:
             raise error(problem)
-    return replace(config, **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    changed = replace(config, **{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    problem = _contradiction(changed)
+    if problem:
+        raise error(problem)
+    return changed
+
+
+def _contradiction(config: Config) -> str | None:
+    """Why two values, each allowed, cannot go together; None when they can."""
+    outsample = config.validation_fraction + config.test_fraction
+    if outsample > _LARGEST_OUTSAMPLE:
+        return (
+            f"validation_fraction {config.validation_fraction} and test_fraction {config.test_fraction} add up to"
+            f" {outsample:g}; at most {_LARGEST_OUTSAMPLE} leaves enough to train on."
+        )
+    if config.target == "close" and "close" not in config.features:
+        return f"target 'close' needs 'close' among the features, which are {', '.join(config.features)}."
+    return None
 
 
 def _problem(name: str, value: object) -> str | None:
     """Why `value` cannot stand for `name`, in one sentence; None when it can."""
     if name in _CHOICES:
-        words = value if isinstance(value, (list, tuple)) else [value]
+        several = isinstance(getattr(Config, name), tuple)
+        if isinstance(value, (list, tuple)) != several:
+            return f"{name} is {value!r}; it is {'a list of words' if several else 'one word'}."
+        words = value if several else [value]
         wrong = [word for word in words if word not in _CHOICES[name]]
         if wrong or not words:
             return f"{name} is {wrong[0] if wrong else 'empty'!r}; choose from {', '.join(_CHOICES[name])}."
