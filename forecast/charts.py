@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.networks.distribution import StudentT
+from forecast.prices.table import Listing, Prices
 from forecast.store.results import Forecasts
 from forecast.store.runs import Manifest, Run
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 NAMES = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "attention_lstm": "LSTM with attention"}
 ENLARGED = 120      # sessions of the lower row
+HISTORY = 60        # sessions before a fan
 
 # Okabe and Ito's colours, which the colour-blind tell apart; line styles tell them apart in print.
 _BLACK, _BLUE, _ORANGE, _GREY, _LIGHT = "#000000", "#0072B2", "#D55E00", "#7F7F7F", "#BDBDBD"
@@ -61,8 +64,39 @@ def plot_predictions(runs: Sequence[Run]) -> Figure:
             whole.set_title(f"{_label(run.manifest, runs)}{NAMES[network]}, all test sessions")
             enlarged.set_title(f"{NAMES[network]}, the last {min(ENLARGED, len(run.results.forecasts.cutoffs))}")
         for row in grid[2 * number : 2 * number + 2]:
-            row[0].set_ylabel(f"close {_unit(run.manifest)}")
+            row[0].set_ylabel(f"close {_unit(run.manifest.listing)}")
     _finish(figure, grid, runs, "next close, predicted one session before")
+    return figure
+
+
+def plot_fan(prices: Prices, sessions: np.ndarray, forecast: StudentT, title: str) -> Figure:
+    """The forecast's median and its 50, 80 and 95 % ranges, after the closes of the last sessions.
+
+    Args:
+        prices: up to the last session that the forecast has seen.
+        sessions: forecast sessions, datetime64[D], shape (horizon,).
+        forecast: arrays of shape (1, horizon).
+        title: of the chart.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.0, 4.8), layout="constrained")
+        axes = figure.subplots()
+    days = np.concatenate([prices.sessions[-1:], sessions])
+    steps = np.concatenate([np.zeros((1, 7)), forecast.quantile()[0]])            # (1 + horizon, n_levels)
+    levels = prices.close[-1] * np.exp(steps)
+    for low, alpha, label in ((0, 0.15, "95 % range"), (1, 0.2, "80 % range"), (2, 0.3, "50 % range")):
+        axes.fill_between(days, levels[:, low], levels[:, 6 - low], color=_BLUE, alpha=alpha, lw=0, label=label)
+    axes.plot(prices.sessions[-HISTORY:], prices.close[-HISTORY:], color=_BLACK, linewidth=1.3, label="close")
+    axes.plot(days, levels[:, 3], color=_ORANGE, linewidth=1.6, linestyle="--", label="median")
+    axes.set_ylabel(f"close {_unit(prices.listing)}")
+    axes.set_title(title, parse_math=False)
+    axes.legend(loc="upper left", fontsize=10)
+    _use_short_dates(axes)
+    if prices.simulated:
+        _stamp_simulated(figure)
     return figure
 
 
@@ -145,7 +179,11 @@ def _finish(figure: Figure, grid: np.ndarray, runs: Sequence[Run], what: str) ->
     simulated = " · SIMULATED" if manifest.simulated else ""
     figure.suptitle(f"{manifest.ticker} · {recipes} · {what} · {dates}{simulated}", parse_math=False, fontsize=13)
     if manifest.simulated:
-        figure.text(0.5, 0.5, "SIMULATED", fontsize=70, color=_GREY, alpha=0.13, rotation=20, ha="center", va="center")
+        _stamp_simulated(figure)
+
+
+def _stamp_simulated(figure: Figure) -> None:
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=70, color=_GREY, alpha=0.13, rotation=20, ha="center", va="center")
 
 
 def _label(manifest: Manifest, runs: Sequence[Run]) -> str:
@@ -158,5 +196,5 @@ def _loss_name(run: Run) -> str:
     return "mean squared error [scaled close²]"
 
 
-def _unit(manifest: Manifest) -> str:
-    return f"[{manifest.listing.currency}]" if manifest.listing.currency else ""
+def _unit(listing: Listing) -> str:
+    return f"[{listing.currency}]" if listing.currency else ""

@@ -80,7 +80,7 @@ def train(
             on_notice(notice)
         return make_study(prices, config)
 
-    studies = list(_surviving(prepare, checked, outcome.failures))
+    studies = list(surviving(prepare, checked, outcome.failures))
     if studies:
         started = datetime.now(UTC)
         for trained in pipeline.train(studies, workers, on_epoch):
@@ -235,10 +235,23 @@ def make_manifest(trained: Trained, started: datetime) -> Manifest:
         simulated=prices.simulated,
         cutoffs=make_cutoffs(trained.study),
         best_epochs=trained.best_epochs,
+        serving=best_network(trained),
         versions=library_versions(),
         seconds={"training": round((now - started).total_seconds(), 3)},
         notices=prices.notices,
     )
+
+
+def best_network(trained: Trained) -> str:
+    """The network with the lowest validation loss, mean over its seeds."""
+    history = [epoch for epoch in trained.results.history if epoch.validation_loss is not None]
+
+    def loss(network: str) -> float:
+        own = [epoch for epoch in history if epoch.network == network]
+        seeds = {epoch.seed for epoch in own}
+        return sum(min(e.validation_loss for e in own if e.seed == seed) for seed in seeds) / len(seeds)
+
+    return min(trained.best_epochs, key=loss)
 
 
 def make_cutoffs(study: Study) -> dict[str, str]:
@@ -264,7 +277,7 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}}
 
 
-def _surviving(work: Callable, items: Iterable[str], failures: list[Failure]) -> Iterable:
+def surviving(work: Callable, items: Iterable[str], failures: list[Failure]) -> Iterable:
     """What `work` makes of each ticker; a ticker that fails goes to `failures`."""
     for item in items:
         try:

@@ -2,8 +2,11 @@
 
 import typer
 
-from forecast.cli import runs
+from forecast.cli import runs, schedule
 from forecast.cli.compare import compare
+from forecast.cli.explain import explain
+from forecast.cli.predict import predict
+from forecast.cli.score import score
 from forecast.cli.shared import main_callback
 from forecast.cli.train import train
 
@@ -13,4 +16,8 @@ app = typer.Typer(
 app.callback()(main_callback)
 app.command()(train)
 app.command()(compare)
+app.command()(predict)
+app.command()(explain)
+app.command()(score)
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(runs.app, name="runs")

@@ -54,6 +54,10 @@ class StudentT:
         finite = np.where(np.isinf(self.df), 5.0, self.df)
         return self.scale * np.where(np.isinf(self.df), 1.0, np.sqrt(finite / (finite - 2.0)))
 
+    def first(self, steps: int) -> StudentT:
+        """The same forecasts of the first steps alone."""
+        return StudentT(self.location[:, :steps], self.scale[:, :steps], self.df[:, :steps])
+
     def widened(self, factor: np.ndarray) -> StudentT:
         """The same medians with every scale multiplied by `factor`, shape (horizon,)."""
         return StudentT(self.location, self.scale * factor, self.df)

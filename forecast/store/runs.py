@@ -48,6 +48,7 @@ class Manifest:
         simulated: True for DEMO.
         cutoffs: ISO dates: first and last session, and the first and last cutoff of each part.
         best_epochs: by network: the epoch that validation chose, of each seed.
+        serving: the network that validation liked best; the one whose forecast is shown first.
         versions: of Python and the libraries that decide the bits.
         seconds: wall time by what it was spent on.
         notices: what a person was told about the prices.
@@ -64,6 +65,7 @@ class Manifest:
     simulated: bool
     cutoffs: dict[str, str]
     best_epochs: dict[str, list[int]]
+    serving: str
     versions: dict[str, str]
     seconds: dict[str, float]
     notices: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -77,15 +78,19 @@ def trailing_volatility(returns: np.ndarray, half_life: int) -> np.ndarray:
     Source:
         RiskMetrics (1996), eq. 5.3, with the weights of a finite past normalised.
     """
-    from scipy.signal import lfilter
-
     weight = 0.5 ** (1.0 / half_life)
     known = np.isfinite(returns)
-    squares = lfilter([1.0], [1.0, -weight], np.where(known, returns, 0.0) ** 2)
-    weights = lfilter([1.0], [1.0, -weight], known.astype(float))
+    squares = _decayed_sum(np.where(known, returns, 0.0) ** 2, weight)
+    weights = _decayed_sum(known, weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         volatility = np.sqrt(squares / weights)
     return np.where(volatility > 0.0, volatility, np.nan)
+
+
+def _decayed_sum(values: np.ndarray, weight: float) -> np.ndarray:
+    """Each value plus `weight` times the sum before it; scipy's filter would take 0.3 s to import."""
+    sums = accumulate(values.tolist(), lambda total, value: weight * total + value)
+    return np.fromiter(sums, dtype=float, count=len(values))
 
 
 def _overnight_gap(prices: Prices, returns: np.ndarray, volatility: np.ndarray) -> np.ndarray:
