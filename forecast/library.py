@@ -80,11 +80,17 @@ def train(
             on_notice(notice)
         return make_study(prices, config)
 
-    studies = list(surviving(prepare, checked, outcome.failures))
-    if studies:
-        started = datetime.now(UTC)
-        for trained in pipeline.train(studies, workers, on_epoch):
-            outcome.runs.append(store(models, trained, started))
+    studies = {study.prices.ticker: study for study in surviving(prepare, checked, outcome.failures)}
+    if not studies:
+        return outcome
+    started = datetime.now(UTC)
+    fits = dict(zip(studies, pipeline.fit(list(studies.values()), workers, on_epoch)))
+
+    def finish(ticker: str) -> Path:
+        return store(models, pipeline.assess(studies[ticker], fits[ticker]), started)
+
+    outcome.runs.extend(surviving(finish, studies, outcome.failures))
+    outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
 
 

@@ -66,16 +66,23 @@ class Trained:
 def train(
     studies: Sequence[Study], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
 ) -> list[Trained]:
-    """Train and score the networks of each ticker; the fits of all of them share the workers.
+    """Train and score the networks of each ticker; the arguments are those of `fit`."""
+    return [assess(study, fits) for study, fits in zip(studies, fit(studies, workers, on_epoch))]
+
+
+def fit(
+    studies: Sequence[Study], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+) -> list[list[FitResult]]:
+    """The fits of each ticker's networks and seeds; those of all tickers share the workers.
 
     Args:
-        studies: one for each ticker.
+        studies: one for each ticker, one at least.
         workers: processes; as many as there are cores when None.
         on_epoch: hears of every epoch.
     """
     tasks = [make_tasks(study) for study in studies]
     fits = iter(fit_networks([task for own in tasks for task in own], workers, on_epoch))
-    return [assess(study, [next(fits) for _ in own]) for study, own in zip(studies, tasks)]
+    return [[next(fits) for _ in own] for own in tasks]
 
 
 def make_study(prices: Prices, config: Config, split: Split | None = None) -> Study:
@@ -87,7 +94,7 @@ def make_study(prices: Prices, config: Config, split: Split | None = None) -> St
         split: where to cut, when it is not by the configuration's fractions.
 
     Raises:
-        DataError: too few sessions.
+        DataError: too few sessions, or prices that stand still where the first window ends.
     """
     split = split or split_sessions(len(prices), *_shape(config))
     if len(split.train) < MIN_TRAIN_WINDOWS:
@@ -96,7 +103,14 @@ def make_study(prices: Prices, config: Config, split: Split | None = None) -> St
             f" horizon {config.horizon} needs at least {smallest_n_sessions(*_shape(config))}."
             " Use an earlier start, a smaller --lookback or a smaller --horizon."
         )
-    return Study(prices, config, split, features_of(prices, config), make_targets(prices.close, config.horizon))
+    features = features_of(prices, config)
+    first = split.train[0]
+    if np.isnan(features.volatility[first]):
+        raise DataError(
+            f"{prices.ticker} closes at {prices.close[first]:g} in each of its first {first + 1} sessions, up to"
+            f" {prices.sessions[first]}: prices that stand still have no volatility to measure by. Use a later start."
+        )
+    return Study(prices, config, split, features, make_targets(prices.close, config.horizon))
 
 
 def make_tasks(study: Study) -> list[FitTask]:
