@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from forecast.config import Config, config_from_dict, dict_from_config
-from forecast.errors import RunError
+from forecast.errors import ConfigError, RunError
 from forecast.networks.forecaster import Forecaster
 from forecast.prices.table import Listing
 from forecast.prices.tickers import folder_from_ticker
@@ -31,7 +32,8 @@ from forecast.windows.scaler import dict_from_scaler, scaler_from_dict
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-_UNFINISHED = ".unfinished-"  # a temporary folder's prefix; never listed, removed by the next save
+_UNFINISHED = ".unfinished-"  # a temporary folder's prefix; never listed
+_ABANDONED = 3600.0           # seconds after which nobody writes into one any more, and a save removes it
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def save_run(
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents[MANIFEST] = _bytes_from_json(dict_from_manifest(manifest) | {"files": sums})
     try:
+        _remove_leftovers(folder)
         for name, content in contents.items():
             write_synced(temporary / name, content)
         os.replace(temporary, final)
@@ -160,7 +163,7 @@ def load_manifest(run: Path) -> Manifest:
         return _manifest_from_dict(values)
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise RunError(f"{path} is damaged: {error!r}. Train again.") from error
 
 
@@ -238,6 +241,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete the unfinished folders of writers that were killed."""
+    for leftover in folder.glob(f"{_UNFINISHED}*"):
+        if time.time() - leftover.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(leftover)
 
 
 def _bytes_from_results(results: Results) -> dict[str, bytes]:
