@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forecast.charts import NAMES
-from forecast.cli.tables import print_json, print_table, print_text
+from forecast.cli.tables import print_json, print_path, print_table, print_text
 from forecast.library import Failure
 from forecast.store.runs import SCHEMA, Manifest, Run, load_run
 
@@ -33,7 +33,7 @@ def print_run(path: Path, charts: Sequence[Path]) -> None:
     print_text(run.results.verdict)
     print_text("")
     for chart in charts:
-        print_text(str(chart))
+        print_path(chart)
 
 
 def print_scores(run: Run, step: str | None, what: str) -> None:
@@ -89,9 +89,9 @@ def _figure(scores: dict[str, dict], name: str, column: str) -> str:
     """A figure with its unit's digits, marked when it is the best of its column."""
     value = scores[name][column]
     if value is None:
-        return "-"
+        return "- "
     text = f"{100 * value:.1f}" if column in _NOMINAL or column in _HIGHEST_IS_BEST else f"{value:#.4g}"
-    return f"**{text}**" if value == _best(scores, column) else text
+    return f"**{text}**" if value == _best(scores, column) else f"{text} "  # digits below digits, the star beside
 
 
 def _best(scores: dict[str, dict], column: str) -> float | None:

@@ -8,7 +8,7 @@ import typer
 
 from forecast.cli.options import Ticker, Tickers
 from forecast.cli.shared import Shared, command
-from forecast.cli.tables import print_json, print_pairs, print_table, print_text
+from forecast.cli.tables import print_json, print_pairs, print_path, print_table
 
 app = typer.Typer(no_args_is_help=True, help="The stored runs: list, show.")
 
@@ -44,7 +44,7 @@ def show(shared: Shared, ticker: Ticker, run_id: RunId = None) -> None:
         print_json({"schema": 1, "manifest": manifest, **dict_from_run(path, [])})
         return
     lines = [[name, _in_words(value)] for name, value in manifest.items() if name != "files"]
-    print_text(str(path))
+    print_path(path)
     print_pairs(lines)
     print_run(path, [path / "loss.png", path / "predictions.png"])
 

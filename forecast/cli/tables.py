@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +20,11 @@ def print_text(text: str) -> None:
     from rich.console import Console
 
     Console().print(plain(text), markup=False, highlight=False)
+
+
+def print_path(path: Path) -> None:
+    """A path on stdout, on one line whatever the terminal's width: it is there to be copied."""
+    print(plain(str(path)))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
