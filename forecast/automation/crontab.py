@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from forecast.automation.schedule import check_one_line
+from forecast.automation.command import check_one_line
 from forecast.errors import ConfigError, ForecastError, TryAgainLater
 
 # Twice an hour, ten minutes after the full and the half, when exchanges close. Days are numbers,
@@ -172,7 +172,7 @@ def save_crontab(old: bytes, new: bytes, backup: Path, program: str = "crontab")
         ForecastError: cron refuses the table, or keeps another one than it was given.
     """
     if load_crontab(program) != old:
-        raise TryAgainLater("Somebody else changed the crontab just now; nothing was done. Run it again.")
+        raise TryAgainLater("Somebody else changed the crontab just now; run it again.")
     backup.parent.mkdir(parents=True, exist_ok=True)
     with open(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(old)

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from forecast.automation.schedule import check_one_line
+from forecast.automation.command import check_one_line
 from forecast.errors import ForecastError, TryAgainLater
 
 # Every half hour of New York's evening: all other exchanges have closed by then and not opened
@@ -35,7 +35,7 @@ def format_service(command: Sequence[str], workspace: Path) -> str:
     Raises:
         ConfigError: a word has a control character.
     """
-    # systemd starts no program with a quote in its path, a shell does; the colon: `$` is the shell's.
+    # systemd starts no program with a quote in its path; a shell does. The colon leaves it the `$`.
     # Exit code 75: another retraining is at work, which is no failure.
     words = ["/bin/sh", "-c", 'exec "$0" "$@"', *command]
     return f"""[Unit]
@@ -72,8 +72,21 @@ def units_folder() -> Path:
     return Path(configuration) / "systemd" / "user"
 
 
+def make_units(command: Sequence[str], workspace: Path, on_calendar: str) -> dict[str, str]:
+    """Service and timer of a workspace, text by file name.
+
+    Raises:
+        ConfigError: a word has a control character.
+    """
+    name = unit_name(workspace)
+    return {
+        f"{name}.service": format_service(command, workspace),
+        f"{name}.timer": format_timer(workspace, on_calendar),
+    }
+
+
 def load_units(workspace: Path, folder: Path) -> dict[str, str]:
-    """The workspace's units that stand in the folder: text by file name."""
+    """The workspace's units that stand in the folder, text by file name."""
     paths = [folder / f"{unit_name(workspace)}.{ending}" for ending in ("service", "timer")]
     return {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
 
@@ -90,6 +103,12 @@ def save_units(units: dict[str, str], folder: Path) -> None:
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ForecastError(f"{folder} cannot be written: {error.strerror}.") from error
+
+
+def remove_units(workspace: Path, folder: Path) -> None:
+    """Delete the workspace's units from the folder."""
+    for name in load_units(workspace, folder):
+        (folder / name).unlink(missing_ok=True)
 
 
 def start_timer(workspace: Path, program: str = "systemctl") -> None:

@@ -1,39 +1,29 @@
 """The forecast ledger: how forecasts are put on record before their outcome is known, for good.
 
 `models/ledger.sqlite` holds one row for each forecast and step ahead. Rows are appended and never
-touched again: triggers refuse UPDATE and DELETE, and every row carries the hash of the row before
-it, so that whoever goes around the triggers breaks the chain:
-
-    row 1                      row 2                      row 3
-    previous = 000...0    ┌──> previous = hash of 1  ┌──> previous = hash of 2
-    forecast              │    forecast              │    forecast
-    hash ─────────────────┘    hash ─────────────────┘    hash ──────> ledger.head
-
-A row's hash is the SHA-256 of its canonical text: one line `column=value` for each of `previous`,
-`sequence` and the columns below, in that order, joined by newlines, with texts as ASCII JSON
-strings, whole numbers in decimal, reals as `0x` and the 16 hex digits of their IEEE 754 bits, and
-`null` where there is nothing.
-
-What is found: a row changed in any bit, deleted, inserted or moved, and lost last rows, since
-`sqlite_sequence` and the file `ledger.head` both say how far the ledger had come. What cannot be
-found: somebody who rewrites the rows, all later hashes and `ledger.head` as well, unless the head
-that `verify_chain` gives was written down elsewhere; and a clock that was wrong at the writing.
+touched again: triggers refuse UPDATE and DELETE, and whoever goes around them breaks the chain of
+hashes that `forecast.store.chain` describes. Its witness is `models/ledger.head`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import struct
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecast.errors import RunError, TryAgainLater
+from forecast.store.chain import (
+    Head,
+    check_length,
+    check_rows,
+    check_witness,
+    hash_row,
+    load_witness,
+    save_witness,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,8 +33,8 @@ if TYPE_CHECKING:
     from forecast.networks.distribution import StudentT
     from forecast.prices.table import Prices
 
+LEDGER = "ledger.sqlite"  # in the workspace's models folder
 SECONDS_TO_WAIT = 30.0  # for other writers; each of them needs some milliseconds
-_BEFORE_THE_FIRST = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -97,17 +87,6 @@ class LedgerRow:
     def quantiles(self) -> tuple[float | None, ...]:
         """Log returns at QUANTILE_LEVELS."""
         return (self.q025, self.q100, self.q250, self.q500, self.q750, self.q900, self.q975)
-
-
-@dataclass(frozen=True)
-class Head:
-    """How far a ledger reaches: its number of rows and the hash of the last one.
-
-    Written down elsewhere, it proves later that nothing up to there was rewritten.
-    """
-
-    count: int
-    hash: str
 
 
 _COLUMNS = tuple(field.name for field in fields(LedgerRow))
@@ -200,13 +179,13 @@ def record_forecasts(
             connection.execute("PRAGMA synchronous = FULL")
             if _is_empty(path):
                 _create_table(connection)
-            connection.execute("PRAGMA journal_mode = WAL")  # once and for all; later it does nothing
+            connection.execute("PRAGMA journal_mode = WAL")  # once; later it does nothing
             connection.execute("BEGIN IMMEDIATE")
             head = _read_head(connection)
             for row in rows:
                 head = _append(connection, head, row)
             connection.execute("COMMIT")
-            _save_head(connection, path)
+            _witness(connection, path)
     return head
 
 
@@ -236,82 +215,41 @@ def verify_chain(path: Path) -> Head:
         RunError: names the first row that was changed, deleted or inserted, or the file where
             SQLite itself finds it damaged.
     """
-    witness = _load_head(path)  # before the rows: it may lag behind them, never lead
+    witness = load_witness(path)  # before the rows: it may lag behind them, never lead
     if _is_empty(path):
-        _verify_end(path, 0, witness.count)
-        return Head(0, _BEFORE_THE_FIRST)
+        check_length(0, witness.count, path)
+        return Head()
     with _translated(path), closing(_connect(path, "ro")) as connection:
-        connection.execute("BEGIN")
-        hashes = _verify_rows(connection, path)
+        connection.execute("BEGIN")  # one state of the ledger, whoever writes meanwhile
+        hashes = check_rows(_read_chain(connection), path)
         head = Head(len(hashes) - 1, hashes[-1])
-        _verify_end(path, head.count, max(witness.count, _count_ever_written(connection)))
-        if hashes[witness.count] != witness.hash:
-            raise RunError(
-                f"{path}: row {witness.count} has the hash {hashes[witness.count]}, but "
-                f"{_head_path(path)} says {witness.hash}; one of the two was changed afterwards."
-            )
-        _verify_structure(connection, path)
+        check_length(head.count, max(witness.count, _count_ever_written(connection)), path)
+        check_witness(hashes, witness, path)
+        _check_structure(connection, path)
     return head
 
 
-def _verify_rows(connection: sqlite3.Connection, path: Path) -> list[str]:
-    """Follow the chain and give back its hashes; where it breaks, say at which row and how."""
-    hashes = [_BEFORE_THE_FIRST]
+def _read_chain(connection: sqlite3.Connection) -> Iterator[tuple[int, dict, str, str]]:
+    """(sequence, values, previous, hash) of every row."""
     query = f"SELECT {', '.join(_STORED)} FROM forecasts ORDER BY sequence"
-    for expected, (sequence, *values, previous, stored) in enumerate(connection.execute(query), 1):
-        if sequence != expected:
-            raise RunError(f"{path}: row {expected} is missing; the next one is row {sequence}.")
-        if previous != hashes[-1] and previous in hashes:
-            raise RunError(f"{path}: row {hashes.index(previous) + 1} was inserted afterwards.")
-        if previous != hashes[-1] or stored != _hash(previous, sequence, values):
-            raise RunError(f"{path}: {_described(sequence, values)} was changed afterwards.")
-        hashes.append(stored)
-    return hashes
+    for sequence, *values, previous, digest in connection.execute(query):
+        yield sequence, dict(zip(_COLUMNS, values, strict=True)), previous, digest
 
 
-def _verify_end(path: Path, found: int, written: int) -> None:
-    """Compare the number of rows that are there with the number that were once written."""
-    if found < written:
-        raise RunError(f"{path}: row {found + 1} is missing; {found} of {written} rows are left.")
-    if found > written:
-        raise RunError(f"{path}: row {written + 1} was inserted afterwards.")
-
-
-def _verify_structure(connection: sqlite3.Connection, path: Path) -> None:
+def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
     """Let SQLite check its own pages: stray bytes can sit beside a row that still reads well."""
     ((answer, *_), *_) = connection.execute("PRAGMA integrity_check(1)")
     if answer != "ok":
         raise RunError(f"{path} is damaged: {answer}. Restore it from a backup.")
 
 
-def _described(sequence: int, values: list) -> str:
-    """A row in words, safe to print whatever it holds."""
-    row = LedgerRow(*values)
-    about = (row.ticker, row.network, row.cutoff, row.target)
-    return f"row {sequence} (%a by %a, from %a for %a)" % about
-
-
-def _hash(previous: str, sequence: int, values: Iterable) -> str:
-    """The hash of a row's canonical text, 64 hex digits."""
-    named = zip(("previous", "sequence", *_COLUMNS), (previous, sequence, *values), strict=True)
-    text = "\n".join(f"{name}={_canonical(value)}" for name, value in named)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def _canonical(value: object) -> str:
-    """One value in the one way in which it can be written; a blob stands in no honest row."""
-    if isinstance(value, float):
-        return "0x" + struct.pack(">d", value).hex()
-    return json.dumps(value, default=repr)
-
-
 def _append(connection: sqlite3.Connection, head: Head, row: LedgerRow) -> Head:
     """Insert one row after `head` and give back the new head."""
-    sequence, values = head.count + 1, astuple(row)
-    digest = _hash(head.hash, sequence, values)
+    sequence, values = head.count + 1, asdict(row)
+    digest = hash_row(head.hash, sequence, values)
     places = ", ".join("?" * len(_STORED))
     statement = f"INSERT INTO forecasts ({', '.join(_STORED)}) VALUES ({places})"
-    connection.execute(statement, (sequence, *values, head.hash, digest))
+    connection.execute(statement, (sequence, *values.values(), head.hash, digest))
     return Head(sequence, digest)
 
 
@@ -319,7 +257,7 @@ def _read_head(connection: sqlite3.Connection) -> Head:
     """How far the ledger reaches, as its last row says."""
     query = "SELECT sequence, hash FROM forecasts ORDER BY sequence DESC LIMIT 1"
     last = connection.execute(query).fetchone()
-    return Head(*last) if last else Head(0, _BEFORE_THE_FIRST)
+    return Head(*last) if last else Head()
 
 
 def _count_ever_written(connection: sqlite3.Connection) -> int:
@@ -328,14 +266,10 @@ def _count_ever_written(connection: sqlite3.Connection) -> int:
     return (connection.execute(query).fetchone() or (0,))[0]
 
 
-def _head_path(path: Path) -> Path:
-    return path.with_suffix(".head")
+def _witness(connection: sqlite3.Connection, path: Path) -> None:
+    """Write down beside the ledger how far it reaches, under the writers' lock.
 
-
-def _save_head(connection: sqlite3.Connection, path: Path) -> None:
-    """Witness in a second file how far the ledger reaches, under the writers' lock.
-
-    It follows the commit, so a crash in between leaves a witness of an earlier head: true as well.
+    It follows the commit, so a death in between leaves a witness of an earlier head: true as well.
     """
     import sqlite3
 
@@ -345,26 +279,8 @@ def _save_head(connection: sqlite3.Connection, path: Path) -> None:
         if _is_busy(error):
             return  # whoever holds the lock will witness a later head
         raise
-    head = _read_head(connection)
-    temporary = path.with_suffix(".head.part")
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(f"{head.count} {head.hash}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, _head_path(path))
-    _sync_folder(path.parent)
+    save_witness(path, _read_head(connection))
     connection.execute("ROLLBACK")
-
-
-def _load_head(path: Path) -> Head:
-    """The witnessed head; that of an empty ledger where there is no witness."""
-    try:
-        count, digest = _head_path(path).read_text(encoding="ascii").split()
-        return Head(int(count), digest)
-    except FileNotFoundError:
-        return Head(0, _BEFORE_THE_FIRST)
-    except ValueError as error:
-        raise RunError(f"{_head_path(path)} is damaged: it holds no count and hash.") from error
 
 
 def _is_empty(path: Path) -> bool:
@@ -378,15 +294,6 @@ def _create_table(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute("COMMIT")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make sure that a new name in `folder` survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _connect(path: Path, mode: str, wait: float = SECONDS_TO_WAIT) -> sqlite3.Connection:

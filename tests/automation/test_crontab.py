@@ -18,7 +18,7 @@ from forecast.automation.crontab import (
     table_with_block,
     table_without_block,
 )
-from forecast.automation.schedule import retrain_command
+from forecast.automation.command import retrain_command
 from forecast.errors import ConfigError, ForecastError, TryAgainLater
 
 HOME = Path("/home/me/my stocks")

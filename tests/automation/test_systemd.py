@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forecast.automation.schedule import retrain_command
+from forecast.automation.command import retrain_command
 from forecast.automation.systemd import (
     ON_CALENDAR,
     ON_CALENDAR_EVERY_DAY,

@@ -212,14 +212,14 @@ def test_any_byte_of_any_row_turned_into_any_other_is_detected(tmp_path):
 @pytest.mark.parametrize("sequence", [1, 4, 6])
 def test_changed_row_is_named(ledger, sequence, column):
     meddle(ledger, f"UPDATE forecasts SET {column} = 7 WHERE sequence = {sequence}")
-    with pytest.raises(RunError, match=f"row {sequence} .*was changed"):
+    with pytest.raises(RunError, match=f"row {sequence} was changed"):
         verify_chain(ledger)
 
 
 def test_value_changed_in_its_last_bit_is_detected(ledger):
     (value, *_) = (row.q500 for row in load_forecasts(ledger))
     meddle(ledger, f"UPDATE forecasts SET q500 = {math.nextafter(value, 1)!r} WHERE sequence = 1")
-    with pytest.raises(RunError, match="row 1 .*was changed"):
+    with pytest.raises(RunError, match="row 1 was changed"):
         verify_chain(ledger)
 
 
@@ -236,7 +236,7 @@ def test_deleted_row_is_found_after_the_rest_was_renumbered(ledger):
         "DELETE FROM forecasts WHERE sequence = 3",
         "UPDATE forecasts SET sequence = sequence - 1 WHERE sequence > 3",
     )
-    with pytest.raises(RunError, match="row 3 .*was changed"):
+    with pytest.raises(RunError, match="row 3 was changed"):
         verify_chain(ledger)
 
 
