@@ -50,14 +50,11 @@ class _Candidate:
 
     quotes: Quotes
     lines: np.ndarray | None  # line numbers in a file
-    dividends: np.ndarray
     where: str
 
     def rows(self, kept: np.ndarray) -> _Candidate:
         lines = None if self.lines is None else self.lines[kept]
-        return replace(
-            self, quotes=self.quotes.rows(kept), lines=lines, dividends=self.dividends[kept]
-        )
+        return replace(self, quotes=self.quotes.rows(kept), lines=lines)
 
     def name(self, index: int) -> str:
         """A row, as a message names it."""
@@ -88,7 +85,6 @@ def check_quotes(
     exchange: str,
     today: np.datetime64,
     lines: np.ndarray | None = None,
-    dividends: np.ndarray | None = None,
 ) -> Checked:
     """The rows that can be used, oldest first.
 
@@ -98,14 +94,12 @@ def check_quotes(
         exchange: as in `Listing.exchange`; tells which sessions are missing.
         today: no session may be later.
         lines: line numbers in a file, shape (n_rows,).
-        dividends: paid on each session [currency], shape (n_rows,); NaN where unknown.
 
     Raises:
         DataError: if no row has prices, if these are no daily bars, if many rows are bad, if units
             change, if a split or dividend is not taken out, or if many sessions are missing.
     """
-    dividends = np.full(len(quotes), np.nan) if dividends is None else dividends
-    candidate = _sorted(_Candidate(quotes, lines, dividends, where))
+    candidate = _sorted(_Candidate(quotes, lines, where))
     notices: list[str] = []
     for step in (_without_empty_rows, _without_repeats, _without_bad_rows, _without_spikes):
         candidate, notice = step(candidate)
@@ -354,7 +348,7 @@ def _check_dividends(candidate: _Candidate) -> None:
 
     On the ex-date the ratio of adjusted close to close rises by 1 / (1 - dividend / last close).
     """
-    quotes, dividends = candidate.quotes, candidate.dividends
+    quotes, dividends = candidate.quotes, candidate.quotes.dividends
     if np.isnan(quotes.adj_close).all():
         return
     share = np.nan_to_num(dividends[1:]) / quotes.close[:-1]

@@ -31,7 +31,7 @@ from forecast.prices.tickers import folder_from_ticker
 
 SCHEMA = 1
 LOCK_TIMEOUT = 120.0  # [s] longer than a slow download with its retries
-_HEADER = ("Date", "Open", "High", "Low", "Close", "Adj Close", "Volume")
+_HEADER = "Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits"
 _UNHASHED = ("sha256", "fetched_at")  # the same content fetched twice is one snapshot
 
 
@@ -84,7 +84,8 @@ def ticker_lock(folder: Path, ticker: str, timeout: float = LOCK_TIMEOUT):
     path = snapshot_folder(folder, ticker)
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path / ".lock", timeout=timeout):
+        # Within one process the same lock is taken again, not waited for.
+        with FileLock(path / ".lock", timeout=timeout, is_singleton=True):
             yield
     except Timeout:
         raise TryAgainLater(
@@ -171,30 +172,37 @@ def load_snapshot(folder: Path, ticker: str, sha256: str) -> Prices:
     )
 
 
-def list_snapshots(
-    folder: Path, ticker: str, source: str | None = None
-) -> tuple[list[Snapshot], list[str]]:
-    """A ticker's snapshots, oldest first by fetch time, and what is wrong with damaged ones.
+def list_snapshots(folder: Path, ticker: str, source: str | None = None) -> list[Snapshot]:
+    """A ticker's intact snapshots, oldest first by fetch time.
 
     Args:
         source: only those of this source; None for all.
-
-    Returns:
-        The intact snapshots, and one sentence for each damaged one.
     """
-    snapshots, damages = [], []
-    for path in sorted(snapshot_folder(folder, ticker).glob("*.json")):
-        if path.stem == "current":
-            continue
+    snapshots = []
+    for sha256 in _stored_hashes(folder, ticker):
         try:
-            snapshot = read_snapshot(folder, ticker, path.stem)[0]
-        except DataError as damage:
-            if path.exists():  # else it was pruned a moment ago
-                damages.append(str(damage))
+            snapshot = read_snapshot(folder, ticker, sha256)[0]
+        except DataError:
             continue
         if source in (None, snapshot.source):
             snapshots.append(snapshot)
-    return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.sha256)), damages
+    return sorted(snapshots, key=lambda snapshot: (snapshot.fetched_at, snapshot.sha256))
+
+
+def list_damages(folder: Path, ticker: str) -> list[str]:
+    """A sentence for each snapshot that was changed or damaged since it was written."""
+    damages = []
+    for sha256 in _stored_hashes(folder, ticker):
+        try:
+            read_snapshot(folder, ticker, sha256)
+        except DataError as damage:
+            damages.append(str(damage))
+    return damages
+
+
+def _stored_hashes(folder: Path, ticker: str) -> list[str]:
+    paths = snapshot_folder(folder, ticker).glob("*.json")
+    return sorted(path.stem for path in paths if path.name != "current.json")
 
 
 def prune_snapshots(folder: Path, ticker: str, named: set[str]) -> list[str]:
@@ -210,7 +218,7 @@ def prune_snapshots(folder: Path, ticker: str, named: set[str]) -> list[str]:
         return []
     with ticker_lock(folder, ticker):
         kept = named | {entry["sha256"] for entry in read_current(folder, ticker).values()}
-        snapshots, _ = list_snapshots(folder, ticker)
+        snapshots = list_snapshots(folder, ticker)
         kept |= {snapshot.sha256 for snapshot in snapshots[-1:]}
         deleted = [snapshot.sha256 for snapshot in snapshots if snapshot.sha256 not in kept]
         for sha256 in deleted:
@@ -283,8 +291,8 @@ def _csv_from_quotes(quotes: Quotes) -> bytes:
     columns = [np.datetime_as_string(quotes.sessions).tolist()]
     for name in QUOTE_COLUMNS[1:]:
         columns.append([_format_number(value) for value in getattr(quotes, name).tolist()])
-    lines = [_HEADER, *zip(*columns, strict=True)]
-    return "".join(",".join(line) + "\n" for line in lines).encode("ascii")
+    lines = [_HEADER, *(",".join(row) for row in zip(*columns, strict=True))]
+    return ("\n".join(lines) + "\n").encode("ascii")
 
 
 def _format_number(value: float) -> str:
@@ -317,5 +325,5 @@ def _snapshot_from_json(document: dict) -> Snapshot:
     fields = {name: document[name] for name in Snapshot.__dataclass_fields__ if name != "listing"}
     for name in ("notices", "missing", "anomalies"):
         fields[name] = tuple(fields[name])
-    fields["fetched_at"] = datetime.fromisoformat(document["fetched_at"])
+    fields["fetched_at"] = datetime.fromisoformat(document["fetched_at"]).astimezone(UTC)
     return Snapshot(listing=listing, **fields)

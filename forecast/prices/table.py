@@ -79,6 +79,8 @@ class Quotes:
         open, high, low, close: prices [currency], shape (n_sessions,), float64; NaN where absent.
         adj_close: close adjusted for dividends too; NaN throughout where the source has none.
         volume: units traded, shape (n_sessions,); NaN where unknown.
+        dividends: paid to who held the share before this session [currency]; NaN where unknown.
+        splits: new shares for one old from this session on, 0 for no split; NaN where unknown.
     """
 
     sessions: np.ndarray
@@ -88,6 +90,14 @@ class Quotes:
     close: np.ndarray
     adj_close: np.ndarray
     volume: np.ndarray
+    dividends: np.ndarray
+    splits: np.ndarray
+
+    @classmethod
+    def of(cls, sessions: np.ndarray, **columns: np.ndarray) -> Quotes:
+        """Quotes of the columns that a source has; the others are NaN throughout."""
+        unknown = np.full(len(sessions), np.nan)
+        return cls(sessions, *(columns.get(name, unknown) for name in QUOTE_COLUMNS[1:]))
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -119,6 +129,17 @@ def prices_from_quotes(quotes: Quotes, **identity) -> Prices:
         high=quotes.high * factor,
         low=quotes.low * factor,
         close=close,
-        volume=quotes.volume,
+        volume=quotes.volume / _split_part(factor),
         **identity,
     )
+
+
+def _split_part(factor: np.ndarray) -> np.ndarray:
+    """The part of an adjustment that splits made, shape (n_sessions,), 1 at the end.
+
+    Dividends change prices alone; a split changes the number of shares too. A step of more than
+    a quarter between two sessions is taken for a split.
+    """
+    steps = factor[1:] / factor[:-1]
+    splits = np.where(np.abs(np.log(steps)) > np.log(1.25), steps, 1.0)
+    return np.append(1.0 / np.cumprod(splits[::-1])[::-1], 1.0)

@@ -42,6 +42,7 @@ _NAMES = {
         "거래량 tickvol v"
     ),
     "dividends": "dividends dividend dividendamount divcash exdividend",
+    "splits": "stocksplits splits split splitfactor splitratio splitcoefficient",
     "symbol": "symbol symbols ticker tickers tic stock stockname name code instrument security isin",
 }
 _MEANINGS = {

@@ -16,7 +16,7 @@ from forecast.prices.files.numbers import decimal_mark, is_null, is_numeric, num
 from forecast.prices.files.text import SEPARATORS, Row, read_text, split_rows
 from forecast.prices.table import QUOTE_COLUMNS, Quotes
 
-_NUMBERS = (*QUOTE_COLUMNS[1:], "dividends")
+_NUMBERS = QUOTE_COLUMNS[1:]
 _HEADER_LINES = 60  # titles and a header of several rows lie well within
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 
@@ -28,14 +28,12 @@ class PriceFile:
     Args:
         quotes: its rows that have a date, in the file's order.
         lines: line number of each row, shape (n_rows,).
-        dividends: dividend paid on each session, shape (n_rows,); NaN where the file says nothing.
         currency: ISO code, where the prices carry a sign.
         notices: sentences about what was left out or assumed.
     """
 
     quotes: Quotes
     lines: np.ndarray
-    dividends: np.ndarray
     currency: str | None
     notices: tuple[str, ...]
 
@@ -252,11 +250,11 @@ def _read_rows(
         )
     kept = np.array([i for i in range(len(rows)) if i not in unreadable], dtype=int)
     left_out = _left_out([lines[i] for i in sorted(unreadable)], "a cell that cannot be read")
-    quotes = Quotes(sessions, *(numbers[name] for name in QUOTE_COLUMNS[1:]))
+    numbers["splits"][numbers["splits"] == 1.0] = 0.0  # one new share for one old is no split
+    quotes = Quotes.of(sessions, **numbers)
     return PriceFile(
         quotes.rows(kept),
         np.array(lines, dtype=int)[kept],
-        numbers["dividends"][kept],
         _currency([row.cells[chosen["close"].index] for row in rows[:1]]),
         (*notices, *left_out),
     )
