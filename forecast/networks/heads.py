@@ -15,6 +15,7 @@ import numpy as np
 
 from forecast.networks.distribution import StudentT
 
+LOCATION_UNIT = 0.1               # a daily mean return is a tenth of its deviation at most: without this, noise is learned
 DF_FLOOR = 2.1                    # below 2 a Student-t has no variance
 _DF_SHIFT = 3.88                  # so that an answer of zero means df 6: daily stock returns have 3 to 8
 DF_AT_ZERO = DF_FLOOR + math.log1p(math.exp(_DF_SHIFT))
@@ -38,7 +39,7 @@ def student_t_from_outputs(outputs: np.ndarray, unit: np.ndarray) -> StudentT:
     """
     location, log_scale, shape = np.split(outputs.astype(float), 3, axis=1)  # (n_windows, horizon) each
     return StudentT(
-        location=location * unit,
+        location=LOCATION_UNIT * location * unit,
         scale=SCALE_AT_ZERO * np.exp(log_scale) * unit,
         df=DF_FLOOR + np.logaddexp(0.0, shape + _DF_SHIFT),
     )
@@ -77,7 +78,7 @@ def student_t_loss(y_true, outputs):
     location, log_scale, shape = ops.split(outputs, 3, axis=1)
     df = DF_FLOOR + ops.softplus(shape + _DF_SHIFT)
     log_scale = log_scale + math.log(SCALE_AT_ZERO)
-    z = (y_true - location) * ops.exp(-log_scale)
+    z = (y_true - LOCATION_UNIT * location) * ops.exp(-log_scale)
     normaliser = _log_gamma(df / 2.0) - _log_gamma((df + 1.0) / 2.0) + 0.5 * ops.log(math.pi * df)
     return ops.mean(normaliser + log_scale + (df + 1.0) / 2.0 * ops.log1p(z * z / df))
 
