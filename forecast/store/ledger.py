@@ -23,6 +23,7 @@ from forecast.store.chain import (
     hash_row,
     load_witness,
     save_witness,
+    witness_path,
 )
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def record_forecasts(
 
     Raises:
         TryAgainLater: other writers held the ledger all that time; nothing was written.
-        RunError: the file cannot be written, or is no ledger; nothing was written.
+        RunError: the file cannot be written, is no ledger, or has lost rows; nothing was written.
     """
     with _translated(path, wait):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,6 +182,7 @@ def record_forecasts(
                 _create_table(connection)
             connection.execute("PRAGMA journal_mode = WAL")  # once; later it does nothing
             connection.execute("BEGIN IMMEDIATE")
+            _check_that_nothing_is_lost(connection, path)
             head = _read_head(connection)
             for row in rows:
                 head = _append(connection, head, row)
@@ -258,6 +260,18 @@ def _read_head(connection: sqlite3.Connection) -> Head:
     query = "SELECT sequence, hash FROM forecasts ORDER BY sequence DESC LIMIT 1"
     last = connection.execute(query).fetchone()
     return Head(*last) if last else Head()
+
+
+def _check_that_nothing_is_lost(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse to go on from an older state of the ledger: the witness of the newer one would go."""
+    witness = load_witness(path)
+    query = "SELECT hash FROM forecasts WHERE sequence = ?"
+    found = connection.execute(query, (witness.count,)).fetchone()
+    if witness.count and found != (witness.hash,):
+        raise RunError(
+            f"{path} no longer holds row {witness.count} as {witness_path(path).name} knows it."
+            " Restore the ledger from a backup, or move both files away to begin a new one."
+        )
 
 
 def _count_ever_written(connection: sqlite3.Connection) -> int:

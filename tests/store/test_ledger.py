@@ -268,6 +268,7 @@ def test_chain_written_anew_is_found_by_the_witnessed_head(ledger):
     rows = [replace(row, q500=0.05) for row in load_forecasts(ledger)]
     witness = ledger.with_suffix(".head").read_bytes()
     ledger.unlink()
+    ledger.with_suffix(".head").unlink()
     record_forecasts(ledger, rows)
     ledger.with_suffix(".head").write_bytes(witness)
     with pytest.raises(RunError, match="row 6 has the hash"):
@@ -306,6 +307,19 @@ def test_emptied_ledger_is_detected(ledger):
     ledger.write_bytes(b"")
     with pytest.raises(RunError, match="row 1 is missing; 0 of 6 rows are left"):
         verify_chain(ledger)
+
+
+@pytest.mark.parametrize("n_left", [0, 1])
+def test_nothing_is_written_after_rows_were_lost(tmp_path, n_left):
+    path = tmp_path / "ledger.sqlite"
+    record_forecasts(path, rows_of())
+    older = path.read_bytes() if n_left else b""
+    head = record_forecasts(path, rows_of())
+    path.write_bytes(older)
+    with pytest.raises(RunError, match=f"no longer holds row {head.count}"):
+        record_forecasts(path, rows_of())
+    with pytest.raises(RunError, match=f"{3 * n_left} of 6 rows are left"):
+        verify_chain(path)
 
 
 def test_lost_write_ahead_log_is_detected(ledger):
