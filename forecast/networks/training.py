@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class FitTask:
         config: how to train.
         train, validation: the evaluation fit learns from the one and stops by the other.
         everything: the deployed fit learns from it; empty when no deployed fit is wanted.
+        start: weights that each fit ("evaluation", "deployed") starts from, in place of fresh ones.
     """
 
     ticker: str
@@ -46,6 +47,7 @@ class FitTask:
     train: tuple[Samples, ...]
     validation: tuple[Samples, ...]
     everything: tuple[Samples, ...] = ()
+    start: Mapping[str, list[np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def _fit(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None]) ->
     x, y = _stack(task.train if fit == "evaluation" else task.everything)
     keras.utils.set_random_seed(task.seed)
     network = build_network(task.network, config, x.shape[2])
+    if fit in task.start:
+        network.set_weights(task.start[fit])
     network.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate),
         loss=student_t_loss if config.is_distribution else "mse",
