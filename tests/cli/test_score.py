@@ -93,6 +93,14 @@ def test_ticker_without_a_forecast_fails_alone(workspace):
     assert run(workspace, "TSLA").exit_code == 1
 
 
+def test_pruned_snapshot_is_graded_by_the_tickers_usual_source(workspace):
+    for path in (workspace / "data" / "DEMO").iterdir():
+        path.unlink()
+    done = run(workspace, "--json")
+    assert done.exit_code == 0 and "graded by those of demo" in done.stderr
+    assert json.loads(done.stdout)["grades"][0]["n"] == 29
+
+
 def test_later_prices_of_a_persons_own_file_are_graded(tmp_path):
     file = tmp_path / "ACME.csv"
     days = np.busday_offset("2024-01-01", np.arange(200), roll="forward")
