@@ -2,7 +2,7 @@
 
 import typer
 
-from forecast.cli import runs, schedule
+from forecast.cli import data, runs, schedule
 from forecast.cli.compare import compare
 from forecast.cli.explain import explain
 from forecast.cli.predict import predict
@@ -20,4 +20,5 @@ app.command()(predict)
 app.command()(explain)
 app.command()(score)
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

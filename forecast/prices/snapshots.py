@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast.errors import DataError, TryAgainLater
+from forecast.errors import DataError, ForecastError, TryAgainLater, UsageError
 from forecast.prices.table import QUOTE_COLUMNS, Listing, Prices, Quotes, prices_from_quotes
 from forecast.prices.tickers import folder_from_ticker
 
@@ -73,25 +73,33 @@ def snapshot_folder(folder: Path, ticker: str) -> Path:
 
 
 @contextmanager
-def ticker_lock(folder: Path, ticker: str, timeout: float = LOCK_TIMEOUT):
+def ticker_lock(folder: Path, ticker: str):
     """Hold the ticker's folder, so that one process at a time asks its source or writes.
 
+    Whoever holds it may take it again.
+
     Raises:
-        TryAgainLater: if another process holds it for longer than `timeout` seconds.
+        TryAgainLater: if another process holds it for longer than `LOCK_TIMEOUT`.
+        ForecastError: if the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
     path = snapshot_folder(folder, ticker)
-    path.mkdir(parents=True, exist_ok=True)
     try:
-        # Within one process the same lock is taken again, not waited for.
-        with FileLock(path / ".lock", timeout=timeout, is_singleton=True):
-            yield
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock", is_singleton=True)
+        lock.acquire(timeout=LOCK_TIMEOUT)
     except Timeout:
         raise TryAgainLater(
-            f"Another process has held the prices of {ticker} for {timeout:.0f} s "
+            f"Another process has held the prices of {ticker} for {LOCK_TIMEOUT:.0f} s "
             f"({path / '.lock'}). Try again when it has finished."
         ) from None
+    except OSError as error:
+        raise ForecastError(f"{path} cannot be written: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def save_snapshot(folder: Path, snapshot: Snapshot, quotes: Quotes) -> Snapshot:
@@ -172,6 +180,11 @@ def load_snapshot(folder: Path, ticker: str, sha256: str) -> Prices:
     )
 
 
+def load_quotes(folder: Path, ticker: str, sha256: str) -> Quotes:
+    """The rows of one stored download as the source gave them; raises as `load_snapshot`."""
+    return quotes_from_csv(read_snapshot(folder, ticker, sha256)[1])
+
+
 def list_snapshots(folder: Path, ticker: str, source: str | None = None) -> list[Snapshot]:
     """A ticker's intact snapshots, oldest first by fetch time.
 
@@ -206,7 +219,9 @@ def _stored_hashes(folder: Path, ticker: str) -> list[str]:
 
 
 def prune_snapshots(folder: Path, ticker: str, named: set[str]) -> list[str]:
-    """Delete every snapshot that nothing names and that is not the current one of its source.
+    """Delete the snapshots that nothing names; the newest two of each source always stay.
+
+    The second newest serves if the newest is damaged, and `data diff` compares the two.
 
     Args:
         named: hashes that a run or the ledger names.
@@ -217,15 +232,32 @@ def prune_snapshots(folder: Path, ticker: str, named: set[str]) -> list[str]:
     if not snapshot_folder(folder, ticker).is_dir():
         return []
     with ticker_lock(folder, ticker):
-        kept = named | {entry["sha256"] for entry in read_current(folder, ticker).values()}
         snapshots = list_snapshots(folder, ticker)
-        kept |= {snapshot.sha256 for snapshot in snapshots[-1:]}
+        kept = named | {entry["sha256"] for entry in read_current(folder, ticker).values()}
+        for source in {snapshot.source for snapshot in snapshots}:
+            kept |= {s.sha256 for s in [s for s in snapshots if s.source == source][-2:]}
         deleted = [snapshot.sha256 for snapshot in snapshots if snapshot.sha256 not in kept]
         for sha256 in deleted:
             path = snapshot_folder(folder, ticker) / f"{sha256}.json"
             path.unlink()  # the side file first: without it there is no snapshot
             path.with_suffix(".csv").unlink()
     return deleted
+
+
+def find_snapshot(folder: Path, ticker: str, beginning: str) -> Snapshot:
+    """The intact snapshot whose sha256 begins in a given way.
+
+    Raises:
+        UsageError: if none or several do.
+    """
+    snapshots = list_snapshots(folder, ticker)
+    found = [snapshot for snapshot in snapshots if snapshot.sha256.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(
+        f"{len(found)} of the {len(snapshots)} snapshots of {ticker} begin with {beginning[:64]!r}. "
+        f"`forecast data show {ticker}` lists them."
+    )
 
 
 def read_current(folder: Path, ticker: str) -> dict[str, dict]:

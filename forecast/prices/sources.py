@@ -185,10 +185,11 @@ def _load_yahoo(ticker: str, folder: Path, offline: bool, now: datetime) -> Pric
     """Yahoo's prices: stored ones where nothing is due or nothing can be asked, else new ones."""
     current, damages = current_snapshot(folder, ticker, "yahoo")
     if offline and current is None:
+        others = {snapshot.source for snapshot in list_snapshots(folder, ticker)}
+        hint = f" Stored from elsewhere: {listed(others)}; --csv FILE reads it." if others else ""
         raise SourceUnavailable(
-            f"No prices of {ticker} are stored in {folder}, and --offline forbids to ask Yahoo. "
-            f"Run `forecast data fetch {ticker}` with a network first."
-            + "".join(f" {damage}" for damage in damages)
+            f"No prices of {ticker} from Yahoo are stored in {folder}, and --offline forbids to ask. "
+            f"Run `forecast data fetch {ticker}` with a network first.{hint}" + " ".join(["", *damages])
         )
     if current and (offline or (not damages and not _is_due(folder, current, now))):
         return _noticed(load_snapshot(folder, ticker, current.sha256), *damages)
