@@ -98,6 +98,8 @@ def explain_ticker(shared: Shared, ticker: str, date: str | None, step: int, run
     run = library.find(ticker, run_id, shared.folder)
     manifest = load_manifest(run)
     prices = load_prices(manifest.ticker, source=manifest.source, folder=shared.data_folder, offline=shared.offline)
+    for notice in prices.notices:
+        shared.notice(notice)
     explanation = explain_run(run, prices, date, step)
     charts = save_charts(run.parent, plot_explanation(explanation))
     if shared.json:
