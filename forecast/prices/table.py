@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -60,12 +60,10 @@ class Prices:
 
     def until(self, cutoff: np.datetime64 | str) -> Prices:
         """The same prices without anything after `cutoff` (inclusive)."""
-        kept = self.sessions <= np.datetime64(cutoff, "D")
-        return self._with_rows(kept)
+        return self.rows(self.sessions <= np.datetime64(cutoff, "D"))
 
-    def _with_rows(self, kept: np.ndarray) -> Prices:
-        from dataclasses import replace
-
+    def rows(self, kept: np.ndarray | slice) -> Prices:
+        """The rows that a mask, an index array or a slice chooses."""
         columns = ("sessions", "open", "high", "low", "close", "volume")
         return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
