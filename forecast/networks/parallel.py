@@ -7,13 +7,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 
 from forecast.errors import ForecastError
 from forecast.networks.training import Epoch, FitResult, FitTask, fit_network
 
 
 def fit_networks(
-    tasks: Sequence[FitTask], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    tasks: Sequence[FitTask],
+    workers: int | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_fit: Callable[[FitResult], None] = lambda fit: None,
 ) -> list[FitResult]:
     """The results of all tasks, in their order, whatever the number of workers.
 
@@ -21,6 +26,7 @@ def fit_networks(
         tasks: fits that do not depend on each other.
         workers: processes; as many as there are cores when None.
         on_epoch: called at the end of every epoch, in a thread of this process.
+        on_fit: called with each result, in the order of the tasks, while later ones are still at work.
 
     Raises:
         ForecastError: a worker was ended from outside.
@@ -32,26 +38,38 @@ def fit_networks(
     context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
     context.set_forkserver_preload(["forecast.networks.preload"])
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    with _listening(context, on_epoch) as epochs:
-        pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
-        try:
+    epochs = context.SimpleQueue()
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
+    try:
+        with _heard(epochs, on_epoch):  # ends before the workers do: one that dies while it speaks keeps the queue's lock
             futures = [pool.submit(_fit_in_worker, task) for task in tasks]
-            return [future.result() for future in futures]
-        except BrokenProcessPool as error:
-            raise ForecastError(
-                "A training process was ended from outside, most likely for want of memory;"
-                " use fewer --workers or a smaller --batch-size."
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():  # idle by now, or interrupted
-                child.terminate()
+            results = []
+            for future in futures:
+                results.append(future.result())
+                on_fit(results[-1])
+            return results
+    except BrokenProcessPool as error:
+        raise ForecastError(
+            "A training process was ended from outside, most likely for want of memory;"
+            " use fewer --workers or a smaller --batch-size."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end(set(multiprocessing.active_children()) - others)
+
+
+def _end(workers: set[BaseProcess]) -> None:
+    """End workers, which are idle by now or interrupted, and see them gone."""
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join()
 
 
 @contextmanager
-def _listening(context, on_epoch: Callable[[Epoch], None]) -> Iterator:
-    """A queue whose epochs reach `on_epoch` in a thread, until the block ends."""
-    queue = context.SimpleQueue()
+def _heard(queue: SimpleQueue, on_epoch: Callable[[Epoch], None]) -> Iterator[None]:
+    """Epochs put into the queue reach `on_epoch` in a thread, until the block ends."""
 
     def listen() -> None:
         for epoch in iter(queue.get, None):
@@ -60,7 +78,7 @@ def _listening(context, on_epoch: Callable[[Epoch], None]) -> Iterator:
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
     try:
-        yield queue
+        yield
     finally:
         queue.put(None)
         thread.join()
