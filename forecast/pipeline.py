@@ -148,18 +148,26 @@ def make_samples(study: Study, scaler: Scaler, cutoffs: np.ndarray) -> Samples:
 
 def assess(study: Study, fits: Sequence[FitResult]) -> Trained:
     """Calibrate on validation, forecast the test sessions once, score them beside the baselines."""
-    insample, everything = fit_scalers(study)
-    evaluation, deployed = {}, {}
-    for network in study.config.networks:
-        own = [fit for fit in fits if fit.network == network]
-        raw = make_forecaster(study, network, insample, [fit.evaluation_weights for fit in own])
-        evaluation[network] = calibrated(raw, study, study.split.validation)
-        fresh = make_forecaster(study, network, everything, [fit.deployed_weights for fit in own])
-        outsample = np.concatenate([study.split.validation, study.split.test])
-        deployed[network] = replace(fresh, calibration=calibrated(raw, study, outsample).calibration)
+    _, everything = fit_scalers(study)
+    outsample = np.concatenate([study.split.validation, study.split.test])
+    evaluation, deployed = make_evaluation(study, fits), {}
+    for network, forecaster in evaluation.items():
+        weights = [fit.deployed_weights for fit in fits if fit.network == network]
+        fresh = make_forecaster(study, network, everything, weights)
+        deployed[network] = replace(fresh, calibration=calibrated(forecaster, study, outsample).calibration)
     history = tuple(epoch for fit in fits for epoch in fit.history)
     best_epochs = {name: [fit.best_epoch for fit in fits if fit.network == name] for name in evaluation}
     return Trained(study, score_test(study, evaluation, history), evaluation, deployed, best_epochs)
+
+
+def make_evaluation(study: Study, fits: Sequence[FitResult]) -> dict[str, Forecaster]:
+    """The forecasters of the evaluation fits, by network: they know insample, and are calibrated on validation."""
+    insample, _ = fit_scalers(study)
+    evaluation = {}
+    for network in study.config.networks:
+        weights = [fit.evaluation_weights for fit in fits if fit.network == network]
+        evaluation[network] = calibrated(make_forecaster(study, network, insample, weights), study, study.split.validation)
+    return evaluation
 
 
 def make_forecaster(study: Study, network: str, scaler: Scaler, weights: list[list[np.ndarray]]) -> Forecaster:
@@ -169,6 +177,7 @@ def make_forecaster(study: Study, network: str, scaler: Scaler, weights: list[li
 
 def calibrated(forecaster: Forecaster, study: Study, cutoffs: np.ndarray) -> Forecaster:
     """The forecaster with ranges that hold on these cutoffs; a point forecast has none to hold."""
+    forecaster = replace(forecaster, calibration=np.ones(study.config.horizon))
     forecast = forecaster.predict(study.prices, cutoffs)
     if forecast.is_point:
         return forecaster
@@ -176,7 +185,14 @@ def calibrated(forecaster: Forecaster, study: Study, cutoffs: np.ndarray) -> For
 
 
 def score_test(study: Study, forecasters: dict[str, Forecaster], history: tuple[Epoch, ...]) -> Results:
-    """The one look at the test sessions: every network and every baseline, the same rows and units."""
+    """The one look at the test sessions."""
+    forecasts = forecast_test(study, forecasters)
+    findings = weigh(gather_evidence(study, forecasters, forecasts))
+    return Results(history, forecasts, score_models(forecasts, study), verdict(findings), asdict(findings))
+
+
+def forecast_test(study: Study, forecasters: dict[str, Forecaster]) -> Forecasts:
+    """What every network and every baseline says of the test sessions, the same rows and units."""
     prices, split, config = study.prices, study.split, study.config
     models = {name: forecaster.predict(prices, split.test) for name, forecaster in forecasters.items()}
     for name, predict in BASELINES.items():
