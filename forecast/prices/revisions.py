@@ -23,7 +23,8 @@ class Adjustment:
         kind: "split", "dividend", or "reversal" of one.
         factor: new price over old price.
         after: ISO date of the last session whose price it changed.
-        by: ISO date of the first session that it did not change.
+        by: ISO date of the first session that it did not change; where none is common, of the
+            newest one.
         known: ISO dates on which the new download itself names such an event, in that range.
     """
 
@@ -34,7 +35,11 @@ class Adjustment:
     known: tuple[str, ...]
 
     def __str__(self) -> str:
-        when = f"on {', '.join(self.known)}" if self.known else f"after {self.after}, by {self.by}"
+        when = f"after {self.after}"
+        if self.known:
+            when = f"on {', '.join(self.known)}"
+        elif self.by > self.after:
+            when += f", by {self.by}"
         if self.kind == "split":
             return f"{ratio_in_words(self.factor)} split {when}: earlier prices x {self.factor:.6g}."
         if self.kind == "dividend":

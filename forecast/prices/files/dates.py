@@ -17,7 +17,7 @@ _TIME = (
 )
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.?,?\s+)?"
 _SHAPES = {
-    shape: re.compile(pattern + _TIME, re.IGNORECASE)
+    shape: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII)
     for shape, pattern in {
         "year first": r"(?P<x>\d{4})([-/. ])(?P<y>\d{1,2})\2(?P<z>\d{1,2})",
         "digits": r"(?P<x>(?:19|20)\d{2})(?P<y>\d{2})(?P<z>\d{2})",

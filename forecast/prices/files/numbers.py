@@ -13,10 +13,11 @@ _CURRENCY = re.compile(
     r"^(?:US\$|R\$|HK\$|[$€£¥₹₩₽]|[A-Z]{3}(?=[\s\d]))\s*|\s*(?:[$€£¥₹₩₽]|(?<=[\s\d])[A-Z]{3})$"
 )
 _MULTIPLE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-_PLAIN = re.compile(r"\d+(?:\.\d+)?\Z")  # nine cells of ten, with nothing to strip or decide
+_SIGNED, _POWER = r"(?=[+-]?[.,]?\d)[+-]?", r"(?:[eE][+-]?\d+)?"
+_PLAIN = re.compile(r"\d+(?:\.\d+)?\Z", re.ASCII)  # nine cells of ten, with nothing to strip or decide
 _NUMBER = {
-    ".": re.compile(r"[+-]?(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?\Z"),
-    ",": re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)?(?:,\d*)?(?:[eE][+-]?\d+)?\Z"),
+    ".": re.compile(rf"{_SIGNED}(?:\d{{1,3}}(?:,\d{{2,3}})*,\d{{3}}|\d+)?(?:\.\d*)?{_POWER}\Z", re.ASCII),
+    ",": re.compile(rf"{_SIGNED}(?:\d{{1,3}}(?:\.\d{{3}})+|\d+)?(?:,\d*)?{_POWER}\Z", re.ASCII),
 }
 
 
@@ -40,7 +41,7 @@ def number_from_cell(cell: str, decimal: str) -> float | None:
     if decimal == "." and _PLAIN.match(cell):
         return float(cell)
     digits, multiple = _bare(cell)
-    if not _NUMBER[decimal].match(digits) or not any(letter.isdigit() for letter in digits):
+    if not _NUMBER[decimal].match(digits):
         return None
     other = "," if decimal == "." else "."
     return float(digits.replace(other, "").replace(decimal, ".")) * multiple

@@ -155,7 +155,7 @@ def _labelled(columns: list[Column], ticker: str, path: Path) -> Column | None:
     if mine or len(labels) <= 1:
         return (mine or columns or [None])[0]
     raise DataError(
-        f"{path} holds {len(labels)} tickers, and {ticker} is not among them: {listed(labels)}. "
+        f"{path} holds {len(labels)} tickers, and {ticker} is not among them: {listed(sorted(labels))}. "
         "Name one of them as the ticker."
     )
 
@@ -220,7 +220,7 @@ def _rows_of_ticker(
         return mine, [f"{len(mine)} of {len(rows)} rows are those of {ticker}."]
     if len(names) > 1:
         raise DataError(
-            f"{path} holds {len(names)} tickers, and {ticker} is not among them: {listed(names)}. "
+            f"{path} holds {len(names)} tickers, and {ticker} is not among them: {listed(sorted(names))}. "
             "Name one of them as the ticker."
         )
     foreign = [name for name in names if name.upper() != ticker]
