@@ -15,6 +15,7 @@ from forecast.explain.gates import WindowRecord, record_window
 from forecast.explain.memory import Memory, measure_memory
 from forecast.explain.pictures import plot_attribution, plot_gates, plot_memory
 from forecast.networks.forecaster import Forecaster, features_of
+from forecast.networks.heads import LOCATION_UNIT
 from forecast.prices.table import Prices
 from forecast.store.runs import SCHEMA, Manifest, load_forecasters, load_manifest
 from forecast.windows.splits import first_cutoff
@@ -138,7 +139,7 @@ def attribute(
         return {f"close [{currency}]": integrated_gradients(*shared_out, flat, step - 1).scaled(unit)}
     average = np.zeros_like(window)
     volatility = features_of(prices, config).volatility[[cutoff]]
-    percent = 100.0 * return_unit(volatility, config.horizon)[0, step - 1]
+    percent = 100.0 * LOCATION_UNIT * return_unit(volatility, config.horizon)[0, step - 1]
     return {
         "location [% return]": integrated_gradients(*shared_out, average, step - 1).scaled(percent),
         "log scale [%]": integrated_gradients(*shared_out, average, config.horizon + step - 1).scaled(100.0),

@@ -4,18 +4,7 @@ import pytest
 from forecast.explain.attribution import integrated_gradients
 from forecast.networks import cells
 
-LOOKBACK, FEATURES, UNITS, OUTPUTS = 40, 4, 8, 3
-NETWORKS = list(cells.RECURRENT)
-COLUMNS = {"simple_rnn": 1, "lstm": 4, "gru": 3, "attention_lstm": 4}
-
-
-def make_weights(network, seed=1):
-    rng = np.random.default_rng(seed)
-    columns = COLUMNS[network] * UNITS
-    shapes = [(FEATURES, columns), (UNITS, columns), (2, columns) if network == "gru" else (columns,)]
-    if network == "attention_lstm":
-        shapes += [(UNITS, 1, UNITS), (1, UNITS)] * 3 + [(1, UNITS, UNITS), (UNITS,)]
-    return [rng.normal(0, 0.5, shape).astype("float32") for shape in [*shapes, (UNITS, OUTPUTS), (OUTPUTS,)]]
+LOOKBACK, FEATURES = 40, 4
 
 
 @pytest.fixture
@@ -23,8 +12,8 @@ def window():
     return np.random.default_rng(2).normal(size=(LOOKBACK, FEATURES)).astype("float32")
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_shares_sum_to_the_difference_of_the_outputs(network, window):
+@pytest.mark.parametrize("network", cells.RECURRENT)
+def test_shares_sum_to_the_difference_of_the_outputs(network, window, make_weights):
     weights, baseline = make_weights(network), np.zeros_like(window)
     attribution = integrated_gradients(network, 1, [weights], window, baseline, output=1)
     here, there = cells.forward(network, 1, weights, np.stack([window, baseline]))[:, 1]
@@ -33,7 +22,7 @@ def test_shares_sum_to_the_difference_of_the_outputs(network, window):
     assert attribution.is_complete
 
 
-def test_shares_of_seeds_are_those_of_their_mean_forecast(window):
+def test_shares_of_seeds_are_those_of_their_mean_forecast(window, make_weights):
     seeds = [make_weights("lstm", seed) for seed in (1, 2, 3)]
     outputs = [cells.forward("lstm", 1, weights, window[None])[0, 0] for weights in seeds]
     together = integrated_gradients("lstm", 1, seeds, window, np.zeros_like(window), output=0)
@@ -42,7 +31,7 @@ def test_shares_of_seeds_are_those_of_their_mean_forecast(window):
     np.testing.assert_allclose(together.shares, np.mean(each, axis=0), atol=1e-6)
 
 
-def test_a_feature_that_no_weight_reads_gets_nothing(window):
+def test_a_feature_that_no_weight_reads_gets_nothing(window, make_weights):
     weights = make_weights("gru")
     weights[0][2] = 0.0
     shares = integrated_gradients("gru", 1, [weights], window, np.zeros_like(window), output=0).shares
@@ -50,7 +39,7 @@ def test_a_feature_that_no_weight_reads_gets_nothing(window):
     assert np.abs(shares[:, 1]).max() > 0.0
 
 
-def test_a_session_equal_to_the_baseline_gets_nothing(window):
+def test_a_session_equal_to_the_baseline_gets_nothing(window, make_weights):
     baseline = np.zeros_like(window)
     baseline[7] = window[7]
     shares = integrated_gradients("simple_rnn", 1, [make_weights("simple_rnn")], window, baseline, output=0).shares
@@ -65,7 +54,7 @@ def test_a_network_that_is_nearly_linear_shares_out_by_its_weights():
     np.testing.assert_allclose(shares, [[0.0, 0.0], [15 * small, -40 * small]], rtol=1e-4)
 
 
-def test_a_network_without_an_answer_has_nothing_to_share_out(window):
+def test_a_network_without_an_answer_has_nothing_to_share_out(window, make_weights):
     weights = make_weights("lstm")
     weights[-2][:] = 0.0
     attribution = integrated_gradients("lstm", 1, [weights], window, np.zeros_like(window), output=0)
@@ -73,7 +62,7 @@ def test_a_network_without_an_answer_has_nothing_to_share_out(window):
     assert np.abs(attribution.shares).max() == 0.0
 
 
-def test_another_unit_multiplies_everything_but_the_gap(window):
+def test_another_unit_multiplies_everything_but_the_gap(window, make_weights):
     attribution = integrated_gradients("lstm", 1, [make_weights("lstm")], window, np.zeros_like(window), output=0)
     percent = attribution.scaled(100.0)
     np.testing.assert_allclose(percent.shares, attribution.shares * 100.0)
