@@ -64,11 +64,14 @@ def points_from_outputs(outputs: np.ndarray, last_close: np.ndarray, center: flo
 
 
 def student_t_loss(y_true, outputs):
-    """Negative log likelihood of a Student-t, mean over windows and steps, in `keras.ops`.
+    """Negative log likelihood of a Student-t, mean over steps, in `keras.ops`.
 
     Args:
         y_true: cumulative log returns in units of recent volatility, shape (batch, horizon).
         outputs: shape (batch, 3 * horizon), as `student_t_from_outputs` reads them.
+
+    Returns:
+        One loss for each window, shape (batch,), as Keras's own losses do.
 
     Source:
         Lange, Little and Taylor (1989), eq. 2, for one dimension.
@@ -80,7 +83,7 @@ def student_t_loss(y_true, outputs):
     log_scale = log_scale + math.log(SCALE_AT_ZERO)
     z = (y_true - LOCATION_UNIT * location) * ops.exp(-log_scale)
     normaliser = _log_gamma(df / 2.0) - _log_gamma((df + 1.0) / 2.0) + 0.5 * ops.log(math.pi * df)
-    return ops.mean(normaliser + log_scale + (df + 1.0) / 2.0 * ops.log1p(z * z / df))
+    return ops.mean(normaliser + log_scale + (df + 1.0) / 2.0 * ops.log1p(z * z / df), axis=1)
 
 
 def _log_gamma(x):
