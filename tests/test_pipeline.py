@@ -1,0 +1,167 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from forecast.config import NETWORKS, Config, make_config
+from forecast.errors import DataError
+from forecast.pipeline import fit_scalers, make_study, make_tasks, train
+from forecast.prices.demo import DEGREES_OF_FREEDOM, DRIFT, simulate_demo
+
+CONFIG = Config(lookback=10, horizon=2)
+PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
+
+
+def with_future(prices, cutoff: int):
+    """The same prices up to a session, and others after it."""
+    later = np.arange(len(prices)) > cutoff
+    return replace(prices, **{n: np.where(later, 9 * getattr(prices, n), getattr(prices, n)) for n in PRICE_COLUMNS})
+
+
+def test_nothing_after_a_cutoff_changes_scaler_or_windows(tiny_prices):
+    study = make_study(tiny_prices, CONFIG)
+    last_validation = study.split.validation[-1] + CONFIG.horizon
+    again = make_study(with_future(tiny_prices, last_validation), CONFIG)
+    assert not np.array_equal(fit_scalers(study)[1].center, fit_scalers(again)[1].center)
+    np.testing.assert_array_equal(fit_scalers(study)[0].center, fit_scalers(again)[0].center)
+    np.testing.assert_array_equal(fit_scalers(study)[0].spread, fit_scalers(again)[0].spread)
+    for task, other in zip(make_tasks(study), make_tasks(again), strict=True):
+        for part in ("train", "validation"):
+            for one, two in zip(getattr(task, part)[0].arrays(), getattr(other, part)[0].arrays(), strict=True):
+                np.testing.assert_array_equal(one, two)
+
+
+def test_training_windows_do_not_know_the_validation(tiny_prices):
+    study = make_study(tiny_prices, CONFIG)
+    again = make_study(with_future(tiny_prices, study.split.n_insample - 1), CONFIG)
+    task, other = make_tasks(study)[0], make_tasks(again)[0]
+    for one, two in zip(task.train[0].arrays(), other.train[0].arrays(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_forecasts_of_the_trained_networks_do_not_know_the_future(trained, tiny_prices):
+    study = trained["returns"].study
+    half = study.split.test[len(study.split.test) // 2]
+    known = study.split.test[study.split.test <= half]
+    for forecaster in trained["returns"].evaluation.values():
+        before = forecaster.predict(tiny_prices, known)
+        after = forecaster.predict(with_future(tiny_prices, half), known)
+        np.testing.assert_array_equal(before.quantile(), after.quantile())
+
+
+def test_targets_are_returns_in_units_of_recent_volatility(tiny_prices):
+    study = make_study(tiny_prices, CONFIG)
+    samples = make_tasks(study)[0].train[0]
+    t = samples.cutoffs[7]
+    steps = np.log(tiny_prices.close[t + 1 : t + 3] / tiny_prices.close[t])
+    expected = steps / study.features.volatility[t] / np.sqrt([1.0, 2.0])
+    np.testing.assert_allclose(samples.targets[t], expected, rtol=1e-5)
+
+
+def test_classic_targets_are_the_next_closes_on_the_insample_scale(tiny_prices, tiny_configs):
+    study = make_study(tiny_prices, tiny_configs["classic"])
+    samples = make_tasks(study)[0].train[0]
+    insample = tiny_prices.close[20 : study.split.n_insample]
+    expected = (tiny_prices.close[samples.cutoffs + 1] - insample.min()) / np.ptp(insample)
+    np.testing.assert_allclose(samples.targets[samples.cutoffs, 0], expected, atol=1e-5)
+
+
+def test_the_deployed_fit_learns_from_the_last_session(tiny_prices):
+    study = make_study(tiny_prices, CONFIG)
+    assert make_tasks(study)[0].everything[0].cutoffs[-1] + CONFIG.horizon == len(tiny_prices) - 1
+
+
+def test_every_task_can_answer_with_finite_numbers(tiny_studies):
+    for study in tiny_studies.values():
+        for samples in (*make_tasks(study)[0].train, *make_tasks(study)[0].validation, *make_tasks(study)[0].everything):
+            assert all(np.isfinite(array).all() for array in samples.arrays())
+
+
+def test_too_few_sessions_are_told_with_the_number_that_would_do(tiny_prices):
+    few = tiny_prices.until(tiny_prices.sessions[89])
+    with pytest.raises(DataError, match="90 sessions.*lookback 60 with horizon 5 needs at least (?P<n>[0-9]+)") as raised:
+        make_study(few, Config())
+    enough = int(str(raised.value).split("at least ")[1].split(".")[0])
+    assert len(make_study(tiny_prices.until(tiny_prices.sessions[enough - 1]), Config()).split.train) >= 30
+    with pytest.raises(DataError):
+        make_study(tiny_prices.until(tiny_prices.sessions[enough - 2]), Config())
+
+
+def test_prices_that_stand_still_are_told_before_any_training(tiny_prices):
+    still = np.arange(len(tiny_prices)) < 60
+    frozen = replace(tiny_prices, close=np.where(still, tiny_prices.close[0], tiny_prices.close))
+    with pytest.raises(DataError, match="stand still"):
+        make_study(frozen, CONFIG)
+
+
+def test_results_hold_every_network_and_baseline_over_the_same_test(trained):
+    for recipe, each in trained.items():
+        forecasts, config = each.results.forecasts, each.study.config
+        assert list(forecasts.models)[: len(NETWORKS)] == list(config.networks)
+        assert {"naive", "drift", "garch", "ets", "historical_normal", "historical_student_t"} <= set(forecasts.models)
+        assert {model.location.shape for model in forecasts.models.values()} == {forecasts.y_true.shape}
+        n = {scores["overall"]["n"] for scores in each.results.metrics.values()}
+        assert n == {forecasts.y_true.size}, recipe
+
+
+def test_results_speak_of_the_sessions_after_each_cutoff(trained, tiny_prices):
+    forecasts = trained["returns"].results.forecasts
+    np.testing.assert_array_equal(forecasts.sessions[-1], tiny_prices.sessions[-2:])
+    index = np.searchsorted(tiny_prices.sessions, forecasts.sessions)
+    np.testing.assert_allclose(forecasts.prices(forecasts.y_true), tiny_prices.close[index])
+    assert (forecasts.cutoffs < forecasts.sessions[:, 0]).all()
+
+
+def test_validation_calibrates_the_evaluation_fit_and_the_test_too_the_deployed_one(trained, tiny_prices):
+    """The evaluation fit's ranges never saw the test; those of the deployed fit did."""
+    each = trained["returns"]
+    again = make_study(with_future(tiny_prices, each.study.split.validation[-1] + 2), each.study.config)
+    from forecast.pipeline import calibrated
+
+    for forecaster in each.evaluation.values():
+        raw = replace(forecaster, calibration=np.ones(2))
+        np.testing.assert_array_equal(calibrated(raw, again, again.split.validation).calibration, forecaster.calibration)
+    assert not np.array_equal(each.deployed["lstm"].calibration, each.evaluation["lstm"].calibration)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """DEMO trained as it comes, with one seed: what the true volatility is compared with."""
+    simulation = simulate_demo()
+    return simulation, train([make_study(simulation.prices, make_config({"n_seeds": 1}))])[0]
+
+
+def expected_coverage(forecast, volatility: np.ndarray, level: float) -> float:
+    """Probability that the true next return lies in the forecast's range, mean over cutoffs."""
+    truth = stats.t(DEGREES_OF_FREEDOM, DRIFT, volatility * np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM))
+    low, high = forecast.first(1).quantile(((1 - level) / 2, (1 + level) / 2))[:, 0].T
+    return float(np.mean(truth.cdf(high) - truth.cdf(low)))
+
+
+@pytest.mark.slow
+def test_on_demo_the_predicted_volatility_follows_the_true_one(demo):
+    simulation, each = demo
+    test = each.study.split.test
+    for name, forecaster in each.evaluation.items():
+        predicted = forecaster.predict(simulation.prices, test).standard_deviation()[:, 0]
+        truth = simulation.volatility[test + 1]
+        assert np.corrcoef(predicted, truth)[0, 1] > 0.7, name
+        assert np.mean((predicted - truth) ** 2) < 0.6 * np.var(truth), name    # no constant comes closer than the variance
+
+
+@pytest.mark.slow
+def test_on_demo_the_ranges_cover_what_they_say(demo):
+    """Against the true distribution of DEMO's test, and counted over 20,000 sessions of another course of it."""
+    simulation, each = demo
+    other = simulate_demo(20_000, seed=99)
+    cutoffs = np.arange(100, 19_995)
+    for name, forecaster in each.evaluation.items():
+        on_test = forecaster.predict(simulation.prices, each.study.split.test)
+        elsewhere = forecaster.predict(other.prices, cutoffs)
+        came = np.log(other.prices.close[cutoffs + 1] / other.prices.close[cutoffs])
+        for level, lowest, highest in ((0.80, 0.77, 0.83), (0.95, 0.93, 0.97)):
+            truth = expected_coverage(on_test, simulation.volatility[each.study.split.test + 1], level)
+            assert lowest <= truth <= highest, (name, level, truth)
+            low, high = elsewhere.first(1).quantile(((1 - level) / 2, (1 + level) / 2))[:, 0].T
+            assert lowest <= np.mean((low <= came) & (came <= high)) <= highest, (name, level)
