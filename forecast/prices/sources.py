@@ -244,7 +244,7 @@ def _ask_yahoo(
     if current and not force:
         _check_lost_dates(folder, current, checked.quotes.sessions)
     checked = replace(checked, notices=(*unfinished, *checked.notices))
-    asked = _ask_again_at(exchange, checked.quotes.sessions[-1], now)
+    asked = ask_again_at(exchange, checked.quotes.sessions[-1], now)
     return _store(folder, ticker, "yahoo", download.listing, checked, now, ask_again_at=asked)
 
 
@@ -319,8 +319,17 @@ def _check_lost_dates(folder: Path, current: Snapshot, sessions: np.ndarray) -> 
         )
 
 
-def _ask_again_at(exchange: str, last: np.datetime64, now: datetime) -> str:
-    """When Yahoo may have more: after the next close, or soon where a session is only late."""
+def ask_again_at(exchange: str, last: np.datetime64, now: datetime) -> str:
+    """When a source may have more: after the next close, or soon where a session is only late.
+
+    Args:
+        exchange: as in `Listing.exchange`.
+        last: the newest session that the source has given.
+        now: an aware time.
+
+    Returns:
+        ISO time, UTC.
+    """
     from forecast.prices.calendar import last_closed_session, next_close, sessions_between
 
     settled = now - SETTLING

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +19,8 @@ from forecast.config import Config, config_from_dict, dict_from_config
 from forecast.errors import ConfigError, RunError
 from forecast.networks.forecaster import Forecaster
 from forecast.prices.table import Listing
-from forecast.prices.tickers import folder_from_ticker
+from forecast.prices.tickers import folder_from_ticker, ticker_from_folder
+from forecast.store.locks import writing_lock
 from forecast.store.results import (
     Results,
     csv_from_forecasts,
@@ -33,7 +33,6 @@ from forecast.windows.scaler import dict_from_scaler, scaler_from_dict
 SCHEMA = 1
 MANIFEST = "manifest.json"
 _UNFINISHED = ".unfinished-"  # a temporary folder's prefix; never listed
-_ABANDONED = 3600.0           # seconds after which nobody writes into one any more, and a save removes it
 
 
 @dataclass(frozen=True)
@@ -109,23 +108,49 @@ def save_run(
 
     Raises:
         RunError: the folder cannot be written.
+        TryAgainLater: others write runs of the ticker for a minute.
     """
     folder = models_folder / folder_from_ticker(manifest.ticker)
     temporary, final = folder / f"{_UNFINISHED}{manifest.run_id}", folder / manifest.run_id
     contents = {**_bytes_from_results(results), **_bytes_from_fits(fits), **charts}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     contents[MANIFEST] = _bytes_from_json(dict_from_manifest(manifest) | {"files": sums})
-    try:
-        _remove_leftovers(folder)
-        for name, content in contents.items():
-            write_synced(temporary / name, content)
-        os.replace(temporary, final)
-        sync_folder(folder)
-    except OSError as error:
-        raise RunError(f"The run cannot be written to {folder}: {error.strerror}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing_lock(models_folder, manifest.ticker):
+        try:
+            _remove_leftovers(folder)
+            for name, content in contents.items():
+                write_synced(temporary / name, content)
+            os.replace(temporary, final)
+            sync_folder(folder)
+        except OSError as error:
+            raise RunError(f"The run cannot be written to {folder}: {error.strerror}.") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def remove_leftovers(models_folder: Path, ticker: str) -> None:
+    """Delete what writers that were killed left of the ticker's runs.
+
+    Raises:
+        TryAgainLater: others write.
+    """
+    with writing_lock(models_folder, ticker):
+        _remove_leftovers(models_folder / folder_from_ticker(ticker))
+
+
+def delete_run(run: Path) -> None:
+    """Delete a stored run: gone at once as a whole, whatever happens while its files are removed.
+
+    Raises:
+        RunError: the folder cannot be changed.
+    """
+    with writing_lock(run.parent.parent, ticker_from_folder(run.parent.name)):
+        try:
+            os.replace(run, run.with_name(f"{_UNFINISHED}{run.name}"))
+            _remove_leftovers(run.parent)
+        except OSError as error:
+            raise RunError(f"{run} cannot be deleted: {error.strerror}.") from error
 
 
 def list_runs(models_folder: Path, tickers: Iterable[str] | None = None) -> list[Path]:
@@ -244,10 +269,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete the unfinished folders of writers that were killed."""
+    """Delete unfinished folders; the caller holds the lock, so that nobody writes into one."""
     for leftover in folder.glob(f"{_UNFINISHED}*"):
-        if time.time() - leftover.stat().st_mtime > _ABANDONED:
-            shutil.rmtree(leftover)
+        shutil.rmtree(leftover)
 
 
 def _bytes_from_results(results: Results) -> dict[str, bytes]:
