@@ -20,7 +20,9 @@ WILD_RANGE = 3.0  # a High or Low this many times beyond Open and Close is a typ
 MAX_MISSING = 0.02  # share of the exchange's sessions that may be missing
 SPLIT_TOLERANCE = 0.12  # log distance from a split ratio: the market moves on that day too
 SMALLEST_SPLIT = 1.45  # 3:2 is the smallest that stands out from a bad day
-ORDINARY_VOLUME = 2.75  # a split's day trades at most this many times its usual volume
+# A split's day trades at most this many times its usual volume; a crash by a third or a half trades
+# more, one by two thirds far more.
+ORDINARY_VOLUME, ORDINARY_VOLUME_OF_LARGE = 2.75, 6.0
 NEIGHBOURS = 20  # sessions on either side that tell the usual volume
 NOTABLE_MOVE = 0.25  # log return that `data show` lists
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100, 1000])
@@ -238,8 +240,10 @@ def _after_bad_beginning(bad: np.ndarray) -> int:
     """
     remaining = bad[::-1].cumsum()[::-1]
     allowed = np.maximum(3, np.arange(len(bad), 0, -1) // 50)
-    cut = int(np.argmax(remaining <= allowed))
-    return cut if cut and bad[:cut].mean() > 0.5 and remaining[cut] <= allowed[cut] else 0
+    cut = int(np.argmax(remaining <= allowed))  # 0 also where no beginning will do
+    while cut and bad[cut] and cut < len(bad) - 1:
+        cut += 1  # the beginning ends with its last bad row
+    return cut if bad[:cut].mean() > 0.5 and remaining[cut] <= allowed[cut] else 0
 
 
 def _without_spikes(candidate: _Candidate) -> tuple[_Candidate, list[str]]:
@@ -326,8 +330,10 @@ def split_ratio(quotes: Quotes, t: int, factor: float) -> str | None:
     busy, lasting = _volume_change(quotes, t)
     if np.isnan(busy) or np.isnan(lasting):
         return name if nearest >= 3.0 else None
-    ordinary = busy * factor < ORDINARY_VOLUME
-    follows = abs(np.log(lasting * factor)) < abs(np.log(lasting))
+    large = nearest >= 3.0 or factor > 1.0
+    ordinary = busy * factor < (ORDINARY_VOLUME_OF_LARGE if large else ORDINARY_VOLUME)
+    slack = 0.5 if busy * factor < 2.0 else 0.0  # on a quiet day, volume may drift by itself
+    follows = abs(np.log(lasting * factor)) < abs(np.log(lasting)) + slack
     return name if ordinary and follows else None
 
 

@@ -120,8 +120,8 @@ def _days_in_order(shape: str, matches: list[re.Match], lines: list[int], where:
     existing = {order: days for order, days in candidates.items() if not np.isnat(days).any()}
     if not existing:
         order, days = min(candidates.items(), key=lambda item: np.isnat(item[1]).sum())
-        if np.isnat(days).mean() < 0.02:  # a date like 31-02: the row is bad, not the column
-            return days
+        if len(candidates) == 1 or np.isnat(days).mean() < 0.02:
+            return days  # a date like 31-02: the row is bad, not the column
         wrong = int(np.flatnonzero(np.isnat(days))[0])
         raise DataError(
             f"{where}, line {lines[wrong]}: {matches[wrong][0]!r} is not a date like the others, "
