@@ -3,6 +3,8 @@
 A recipe is a set of values of one configuration, never another code path:
 
     returns   log returns and their neighbours, carried by recent volatility, a Student-t for each step
+    pooled    the same, one network of each kind for all the tickers of a training
+    tuned     the same, each ticker's training started from the weights of a stored run
     classic   the tutorial everybody knows: close scaled to [0, 1], two layers of 50 units, MSE, next close
 """
 
@@ -67,6 +69,8 @@ class Config:
 RECIPES = MappingProxyType(
     {
         "returns": Config(),
+        "pooled": Config(recipe="pooled", units=32, batch_size=256, epochs=12, patience=2),
+        "tuned": Config(recipe="tuned", learning_rate=1e-4, patience=4),
         "classic": Config(
             recipe="classic",
             horizon=1,
@@ -150,6 +154,22 @@ def make_config(flags: dict[str, object], settings: Settings = Settings()) -> Co
     if recipe == from_file.recipe:
         config = _applied(config, settings.values, ConfigError)
     return _applied(config, given, UsageError)
+
+
+def tuned_config(base: Config, flags: Mapping[str, object]) -> Config:
+    """The configuration of a training that starts from a run's weights: the run's own, but for how it learns.
+
+    Raises:
+        UsageError: a flag would change what the weights belong to.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    learning = ("epochs", "batch_size", "learning_rate", "patience")
+    for name in given:
+        if name not in learning:
+            raise UsageError(f"--base keeps the {name} of its run; only {', '.join(learning)} can be changed.")
+    tuned = RECIPES["tuned"]
+    defaults = {"recipe": "tuned", **{name: getattr(tuned, name) for name in learning}}
+    return _applied(base, defaults | given, UsageError)
 
 
 def load_settings(workspace: Path) -> Settings:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from forecast.config import Config
 from forecast.errors import ForecastError, RunError, UsageError
+from forecast.networks.forecaster import Forecaster
 from forecast.networks.training import Epoch
-from forecast.pipeline import Study, Trained, make_study
+from forecast.pipeline import Study, Trained
 from forecast.prices.snapshots import write_whole
+from forecast.prices.sources import load_prices, source_from_option
+from forecast.prices.table import Prices
 from forecast.prices.tickers import check_ticker, ticker_from_folder
 from forecast.store.champions import load_champion, promote
-from forecast.store.runs import Manifest, Run, list_runs, load_manifest, load_run, make_run_id, save_run
+from forecast.store.runs import Manifest, Run, list_runs, load_forecasters, load_manifest, load_run, make_run_id, save_run
 
 _VERSIONED = ("forecast", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "arch")
 
@@ -36,11 +39,44 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Base:
+    """A stored run that another training starts from: what it may not see again, and its weights.
+
+    Args:
+        run_id: of the run.
+        config: of the run; the new one differs only in how it learns.
+        cutoffs: the dates at which the run was cut, and the new one will be.
+        fits: forecasters by fit and network.
+    """
+
+    run_id: str
+    config: Config
+    cutoffs: dict[str, str]
+    fits: dict[str, dict[str, Forecaster]]
+
+
+def load_base(run_id: str, workspace: Path) -> Base:
+    """A run of any ticker, as something to start from.
+
+    Raises:
+        RunError: no ticker has such a run, or it is damaged.
+    """
+    models = workspace / "models"
+    path = next((path for path in list_runs(models) if path.name == run_id), None)
+    if path is None:
+        raise RunError(f"No ticker in {models} has a run {run_id}. Type: forecast runs list")
+    manifest = load_manifest(path)
+    fits = {fit: load_forecasters(path, manifest, fit) for fit in ("evaluation", "deployed")}
+    return Base(run_id, manifest.config, manifest.cutoffs, fits)
+
+
 def train(
     tickers: Sequence[str],
     config: Config,
     workspace: Path,
     *,
+    base: Base | None = None,
     csv: Path | None = None,
     offline: bool = False,
     workers: int | None = None,
@@ -53,6 +89,7 @@ def train(
         tickers: symbols; DEMO is simulated.
         config: how to train.
         workspace: folder of data/ and models/.
+        base: the run whose weights the training starts from, with the recipe `tuned`.
         csv: a file, or a folder of TICKER.csv, in place of Yahoo.
         offline: never ask the network.
         workers: processes; as many as there are cores when None.
@@ -67,29 +104,32 @@ def train(
         RunError: the workspace cannot be written.
     """
     from forecast import pipeline
-    from forecast.prices.sources import load_prices, source_from_option
 
     checked = check_tickers(tickers)
     models = check_writable(workspace / "models")
     outcome = Outcome()
 
-    def prepare(ticker: str) -> Study:
+    def load(ticker: str) -> Prices:
         source = source_from_option(ticker, csv)
         prices = load_prices(ticker, source=source, folder=workspace / "data", offline=offline)
         for notice in prices.notices:
             on_notice(notice)
-        return make_study(prices, config)
+        return prices
 
-    studies = {study.prices.ticker: study for study in surviving(prepare, checked, outcome.failures)}
-    if not studies:
-        return outcome
-    started = datetime.now(UTC)
-    fits = dict(zip(studies, pipeline.fit(list(studies.values()), workers, on_epoch)))
+    prices = {each.ticker: each for each in surviving(load, checked, outcome.failures)}
+    cut = pipeline.cutter(list(prices.values()), config, base.cutoffs if base else None)
+    studies = {
+        study.prices.ticker: study
+        for study in surviving(lambda ticker: cut(prices[ticker]), prices, outcome.failures)
+    }
+    if studies:
+        started = datetime.now(UTC)
+        fits = dict(zip(studies, pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None)))
 
-    def finish(ticker: str) -> Path:
-        return store(models, pipeline.assess(studies[ticker], fits[ticker]), started)
+        def finish(ticker: str) -> Path:
+            return store(models, pipeline.assess(studies[ticker], fits[ticker]), started)
 
-    outcome.runs.extend(surviving(finish, studies, outcome.failures))
+        outcome.runs.extend(surviving(finish, studies, outcome.failures))
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -23,11 +23,13 @@ from forecast.store.results import Forecasts, Results
 from forecast.windows.features import FeatureTable
 from forecast.windows.scaler import Scaler, fit_scaler
 from forecast.windows.splits import (
+    MIN_OUTSAMPLE_WINDOWS,
     MIN_TRAIN_WINDOWS,
     Split,
     cutoffs_of,
     first_cutoff,
     smallest_n_sessions,
+    split_by_dates,
     split_sessions,
 )
 from forecast.windows.windows import Samples, make_targets, return_unit
@@ -71,18 +73,70 @@ def train(
 
 
 def fit(
-    studies: Sequence[Study], workers: int | None = None, on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    studies: Sequence[Study],
+    workers: int | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    start: Mapping[str, Mapping[str, Forecaster]] | None = None,
 ) -> list[list[FitResult]]:
     """The fits of each ticker's networks and seeds; those of all tickers share the workers.
 
     Args:
-        studies: one for each ticker, one at least.
+        studies: one for each ticker, one at least; with the recipe `pooled` they share one set of fits.
         workers: processes; as many as there are cores when None.
         on_epoch: hears of every epoch.
+        start: forecasters by fit and network to go on from, in place of fresh weights.
     """
-    tasks = [make_tasks(study) for study in studies]
+    if studies[0].config.recipe == "pooled":
+        return [fit_networks(make_tasks(*studies, start=start), workers, on_epoch)] * len(studies)
+    tasks = [make_tasks(study, start=start) for study in studies]
     fits = iter(fit_networks([task for own in tasks for task in own], workers, on_epoch))
     return [[next(fits) for _ in own] for own in tasks]
+
+
+def cutter(
+    prices: Sequence[Prices], config: Config, cutoffs: Mapping[str, str] | None = None
+) -> Callable[[Prices], Study]:
+    """How each of several tickers is cut: by itself, or all at the same dates.
+
+    What one ticker is tested on must not have trained another's network: a pool is cut where the ticker with the
+    most sessions would be cut alone, and a training that starts from a run's weights where that run was cut.
+
+    Args:
+        prices: of all tickers.
+        config: with the recipe `pooled`, all are cut at the same dates.
+        cutoffs: of the run to start from.
+    """
+    if cutoffs is None and (config.recipe != "pooled" or not prices):
+        return lambda each: make_study(each, config)
+    if cutoffs is None:
+        longest = max(prices, key=len)
+        dates = start_dates(longest, split_sessions(len(longest), *_shape(config)))
+    else:
+        dates = np.datetime64(cutoffs["validation_start"]), np.datetime64(cutoffs["test_start"])
+    return lambda each: cut_like(each, config, *dates)
+
+
+def start_dates(prices: Prices, split: Split) -> tuple[np.datetime64, np.datetime64]:
+    """The first session of validation and the first of the test."""
+    return prices.sessions[split.validation[0] + 1], prices.sessions[split.test[0] + 1]
+
+
+def cut_like(prices: Prices, config: Config, validation_start: np.datetime64, test_start: np.datetime64) -> Study:
+    """A study cut at given dates.
+
+    Raises:
+        DataError: too few sessions before or after them.
+    """
+    split = split_by_dates(prices.sessions, validation_start, test_start, config.lookback, config.horizon)
+    sizes = [len(part) for part in (split.train, split.validation, split.test)]
+    if sizes[0] < MIN_TRAIN_WINDOWS or min(sizes[1:]) < MIN_OUTSAMPLE_WINDOWS:
+        raise DataError(
+            f"{prices.ticker} has sessions from {prices.sessions[0]} to {prices.sessions[-1]}; cut on {validation_start}"
+            f" and {test_start} they leave {sizes[0]} windows to train, {sizes[1]} to validate and {sizes[2]} to test,"
+            f" of at least {MIN_TRAIN_WINDOWS}, {MIN_OUTSAMPLE_WINDOWS} and {MIN_OUTSAMPLE_WINDOWS}."
+            " Leave it out, or give tickers of a similar age."
+        )
+    return make_study(prices, config, split)
 
 
 def make_study(prices: Prices, config: Config, split: Split | None = None) -> Study:
@@ -113,18 +167,41 @@ def make_study(prices: Prices, config: Config, split: Split | None = None) -> St
     return Study(prices, config, split, features, make_targets(prices.close, config.horizon))
 
 
-def make_tasks(study: Study) -> list[FitTask]:
-    """One fit for each network and seed; the evaluation scaler has seen insample only."""
+def make_tasks(*studies: Study, start: Mapping[str, Mapping[str, Forecaster]] | None = None) -> list[FitTask]:
+    """One fit for each network and seed, on the windows of one ticker, or of several together.
+
+    Args:
+        studies: each is scaled by itself; an evaluation scaler has seen insample only.
+        start: forecasters by fit and network to go on from, in place of fresh weights.
+    """
+    config = studies[0].config
+    parts = [_samples_of(study) for study in studies]
+    train, validation, everything = zip(*parts)
+    return [
+        FitTask(
+            " ".join(study.prices.ticker for study in studies),
+            network,
+            seed,
+            config,
+            train,
+            validation,
+            everything,
+            {fit: forecasters[network].weights[i] for fit, forecasters in (start or {}).items()},
+        )
+        for network in config.networks
+        for i, seed in enumerate(config.seeds)
+    ]
+
+
+def _samples_of(study: Study) -> tuple[Samples, Samples, Samples]:
+    """What the evaluation fit learns from and stops by, and what the deployed fit learns from."""
     insample, everything = fit_scalers(study)
     known = cutoffs_of(first_cutoff(study.config.lookback) + 1, len(study.prices), study.config.horizon)
-    train = make_samples(study, insample, study.split.train)
-    validation = make_samples(study, insample, study.split.validation)
-    deployed = make_samples(study, everything, known)
-    return [
-        FitTask(study.prices.ticker, network, seed, study.config, (train,), (validation,), (deployed,))
-        for network in study.config.networks
-        for seed in study.config.seeds
-    ]
+    return (
+        make_samples(study, insample, study.split.train),
+        make_samples(study, insample, study.split.validation),
+        make_samples(study, everything, known),
+    )
 
 
 def fit_scalers(study: Study) -> tuple[Scaler, Scaler]:
@@ -198,11 +275,9 @@ def forecast_test(study: Study, forecasters: dict[str, Forecaster]) -> Forecasts
     for name, predict in BASELINES.items():
         models[name] = predict(prices.close, split.n_insample, split.test, config.horizon)
     steps = split.test[:, None] + np.arange(1, config.horizon + 1)               # (n_cutoffs, horizon)
-    forecasts = Forecasts(
+    return Forecasts(
         prices.sessions[split.test], prices.sessions[steps], prices.close[split.test], study.returns[split.test], models
     )
-    findings = weigh(gather_evidence(study, forecasters, forecasts))
-    return Results(history, forecasts, score_models(forecasts, study), verdict(findings), asdict(findings))
 
 
 def score_models(forecasts: Forecasts, study: Study) -> dict[str, dict]:

@@ -15,6 +15,10 @@ Csv = Annotated[
     typer.Option("--csv", help="Read prices from this file, or from TICKER.csv in this folder, instead of Yahoo."),
 ]
 Recipe = Annotated[str | None, typer.Option("--recipe", help="returns, or classic: the tutorial that everybody knows.")]
+Pool = Annotated[bool, typer.Option("--pool", help="One network of each kind for all tickers; --recipe pooled.")]
+Base = Annotated[
+    str | None, typer.Option("--base", metavar="RUN", help="Start from the weights of this run; --recipe tuned.")
+]
 Networks = Annotated[
     str | None,
     typer.Option("--networks", help="Comma-separated: simple_rnn, lstm, gru, attention_lstm. [default: simple_rnn,lstm]"),

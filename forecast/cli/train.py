@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forecast.cli.options import (
+    Base,
     BatchSize,
     Csv,
     Epochs,
@@ -12,6 +13,7 @@ from forecast.cli.options import (
     Lookback,
     Networks,
     NSeeds,
+    Pool,
     Recipe,
     Tickers,
     Units,
@@ -27,6 +29,8 @@ def train(
     tickers: Tickers = None,
     csv: Csv = None,
     recipe: Recipe = None,
+    pool: Pool = False,
+    base: Base = None,
     networks: Networks = None,
     lookback: Lookback = None,
     horizon: Horizon = None,
@@ -42,17 +46,18 @@ def train(
     from forecast import library
     from forecast.cli.progress import training_progress
     from forecast.cli.results import print_document, print_run
-    from forecast.config import make_config
+    from forecast.config import make_config, tuned_config
 
     flags = dict(
-        recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
+        recipe="pooled" if pool else recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
     )  # fmt: skip
-    config = make_config(flags, shared.settings)
+    started_from = library.load_base(base, shared.folder) if base else None
+    config = tuned_config(started_from.config, flags) if started_from else make_config(flags, shared.settings)
     symbols = library.check_tickers(tickers or shared.settings.watchlist)
     with training_progress(len(symbols), config, shared.quiet) as on_epoch:
         outcome = library.train(
-            symbols, config, shared.folder, csv=csv, offline=shared.offline,
+            symbols, config, shared.folder, base=started_from, csv=csv, offline=shared.offline,
             workers=workers, on_epoch=on_epoch, on_notice=shared.notice,
         )  # fmt: skip
     drawn = [(path, [path / "loss.png", path / "predictions.png"]) for path in outcome.runs]

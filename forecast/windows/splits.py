@@ -71,6 +71,22 @@ def split_at(n_sessions: int, first_test: int, n_validation: int, lookback: int,
     )
 
 
+def split_by_dates(
+    sessions: np.ndarray, validation_start: np.datetime64, test_start: np.datetime64, lookback: int, horizon: int
+) -> Split:
+    """The same cut at the dates of another ticker: what is test to one is never training to the other.
+
+    Args:
+        sessions: of the ticker to cut, datetime64[D], ascending.
+        validation_start: first date of validation.
+        test_start: first date of the test.
+        lookback: sessions that a window sees.
+        horizon: sessions that it forecasts.
+    """
+    first_validation, first_test = np.searchsorted(sessions, [validation_start, test_start])
+    return split_at(len(sessions), first_test, first_test - horizon - first_validation, lookback, horizon)
+
+
 def cutoffs_of(first: int, end: int, horizon: int) -> np.ndarray:
     """Cutoffs whose forecast sessions all lie in [first, end), ascending.
 
