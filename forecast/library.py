@@ -135,7 +135,16 @@ def train(
 
 
 def store(models: Path, trained: Trained, started: datetime) -> Path:
-    """Draw a trained ticker's charts, store its run, and make it the champion unless only the champion has ranges."""
+    """Store a trained ticker's run, and make it the champion unless only the champion has ranges."""
+    path = save(models, trained, started)
+    champion = load_champion(models, trained.study.prices.ticker)
+    if champion is None or trained.study.config.is_distribution:
+        promote(path, reason="trained by hand")
+    return path
+
+
+def save(models: Path, trained: Trained, started: datetime) -> Path:
+    """Draw a trained ticker's charts and store its run; whether it serves is for others to say."""
     from forecast.charts import plot_losses, plot_predictions, png_from_figure
 
     manifest = make_manifest(trained, started)
@@ -145,11 +154,7 @@ def store(models: Path, trained: Trained, started: datetime) -> Path:
         "predictions.png": png_from_figure(plot_predictions([run])),
     }
     fits = {"evaluation": trained.evaluation, "deployed": trained.deployed}
-    path = save_run(models, manifest, trained.results, fits, charts)
-    champion = load_champion(models, manifest.ticker)
-    if champion is None or manifest.config.is_distribution:
-        promote(path, reason="trained by hand")
-    return path
+    return save_run(models, manifest, trained.results, fits, charts)
 
 
 def compare(tickers: Sequence[str], workspace: Path) -> dict[str, tuple[list[Path], list[Path]]]:

@@ -87,11 +87,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def finish(failures: "Sequence[Failure]", n_tickers: int) -> None:
-    """Say what failed; the exit code is the failure's own for one ticker, 10 for some of several."""
+    """Say what failed; the exit code is the failures' own where all tickers failed alike, else 10."""
     for failure in failures:
         print_error(str(failure.error))
-    if failures:
-        sys.exit(failures[0].error.exit_code if n_tickers == 1 else SOME_FAILED)
+    codes = {failure.error.exit_code for failure in failures}
+    if codes:
+        sys.exit(codes.pop() if len(failures) == n_tickers and len(codes) == 1 else SOME_FAILED)
 
 
 def keep_shared(context: typer.Context, **values: Any) -> None:
