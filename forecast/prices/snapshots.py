@@ -140,7 +140,8 @@ def read_snapshot(folder: Path, ticker: str, sha256: str) -> tuple[Snapshot, byt
     try:
         document = json.loads(path.read_bytes())
         content = path.with_suffix(".csv").read_bytes()
-        intact = _sha256(content, document) == sha256 and document["ticker"] == ticker
+        intact = _sha256(content, document) == document["sha256"] == sha256
+        intact = intact and document["ticker"] == ticker
         snapshot = _snapshot_from_json(document)
     except FileNotFoundError as missing:
         raise DataError(
