@@ -18,7 +18,17 @@ from forecast.prices.sources import load_prices, source_from_option
 from forecast.prices.table import Prices
 from forecast.prices.tickers import check_ticker, ticker_from_folder
 from forecast.store.champions import load_champion, promote
-from forecast.store.runs import Manifest, Run, list_runs, load_forecasters, load_manifest, load_run, make_run_id, save_run
+from forecast.store.runs import (
+    Manifest,
+    Run,
+    find_run,
+    list_runs,
+    load_forecasters,
+    load_manifest,
+    load_run,
+    make_run_id,
+    save_run,
+)
 
 _VERSIONED = ("forecast", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "arch")
 
