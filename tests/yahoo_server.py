@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -118,7 +119,7 @@ def loopback_yahoo(folder: Path) -> Iterator[LoopbackYahoo]:
     environment |= {"NO_PROXY": "", "no_proxy": "", "CURL_CA_BUNDLE": str(certificate)}
     server.yahoo = LoopbackYahoo(environment)
     server.tls = context
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     try:
         yield server.yahoo
@@ -183,14 +184,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.host = self.path.partition(":")[0]
         self.send_response(200, "Connection established")
         self.end_headers()
+        self.rfile.close()
         try:
-            self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
-            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
-            self.close_connection = False
-            while not self.close_connection:
-                self.handle_one_request()
-        except OSError:
-            pass  # the client went away
+            with self.server.tls.wrap_socket(self.connection, server_side=True) as self.connection:
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
+                self.close_connection = False
+                while not self.close_connection:
+                    self.handle_one_request()
+                self.rfile.close()
+                self.wfile.close()
+        except (OSError, ValueError):
+            pass  # the client went away, or was left without an answer
+        self.rfile, self.wfile = BytesIO(), BytesIO()  # the base class flushes them once more
         self.close_connection = True
 
     def do_GET(self) -> None:
