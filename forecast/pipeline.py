@@ -10,11 +10,11 @@ import numpy as np
 from forecast.config import Config
 from forecast.errors import DataError
 from forecast.evaluation.baselines import BASELINES
-from forecast.evaluation.calibration import fit_calibration
 from forecast.evaluation.evidence import Evidence, make_losses, share_outside, weigh
 from forecast.evaluation.metrics import score
 from forecast.evaluation.verdict import verdict
 from forecast.networks.distribution import StudentT
+from forecast.networks.calibration import Calibration, fit_calibration
 from forecast.networks.forecaster import Forecaster, features_of
 from forecast.networks.parallel import fit_networks
 from forecast.networks.training import Epoch, FitResult, FitTask
@@ -226,12 +226,12 @@ def make_samples(study: Study, scaler: Scaler, cutoffs: np.ndarray) -> Samples:
 def assess(study: Study, fits: Sequence[FitResult]) -> Trained:
     """Calibrate on validation, forecast the test sessions once, score them beside the baselines."""
     _, everything = fit_scalers(study)
-    outsample = np.concatenate([study.split.validation, study.split.test])
     evaluation, deployed = make_evaluation(study, fits), {}
+    last = len(study.prices) - 1
     for network, forecaster in evaluation.items():
         weights = [fit.deployed_weights for fit in fits if fit.network == network]
-        fresh = make_forecaster(study, network, everything, weights)
-        deployed[network] = replace(fresh, calibration=calibrated(forecaster, study, outsample).calibration)
+        calibration = Calibration(study.prices.sessions[last], forecaster.factors_at(study.prices, last))
+        deployed[network] = Forecaster(network, study.config, everything, tuple(weights), calibration)
     history = tuple(epoch for fit in fits for epoch in fit.history)
     best_epochs = {name: [fit.best_epoch for fit in fits if fit.network == name] for name in evaluation}
     return Trained(study, score_test(study, evaluation, history), evaluation, deployed, best_epochs)
@@ -242,23 +242,17 @@ def make_evaluation(study: Study, fits: Sequence[FitResult]) -> dict[str, Foreca
     insample, _ = fit_scalers(study)
     evaluation = {}
     for network in study.config.networks:
-        weights = [fit.evaluation_weights for fit in fits if fit.network == network]
-        evaluation[network] = calibrated(make_forecaster(study, network, insample, weights), study, study.split.validation)
+        weights = tuple(fit.evaluation_weights for fit in fits if fit.network == network)
+        untried = Calibration(None, np.ones(study.config.horizon))
+        evaluation[network] = calibrated(Forecaster(network, study.config, insample, weights, untried), study)
     return evaluation
 
 
-def make_forecaster(study: Study, network: str, scaler: Scaler, weights: list[list[np.ndarray]]) -> Forecaster:
-    """A forecaster whose ranges are not calibrated yet."""
-    return Forecaster(network, study.config, scaler, tuple(weights), np.ones(study.config.horizon))
-
-
-def calibrated(forecaster: Forecaster, study: Study, cutoffs: np.ndarray) -> Forecaster:
-    """The forecaster with ranges that hold on these cutoffs; a point forecast has none to hold."""
-    forecaster = replace(forecaster, calibration=np.ones(study.config.horizon))
-    forecast = forecaster.predict(study.prices, cutoffs)
-    if forecast.is_point:
-        return forecaster
-    return replace(forecaster, calibration=fit_calibration(forecast, study.returns[cutoffs]))
+def calibrated(forecaster: Forecaster, study: Study) -> Forecaster:
+    """The forecaster with ranges that held on validation, and follow the outcomes from the test on."""
+    validation = study.split.validation
+    factors = fit_calibration(forecaster.answer(study.prices, validation), study.returns[validation])
+    return replace(forecaster, calibration=Calibration(study.prices.sessions[study.split.test[0]], factors))
 
 
 def score_test(study: Study, forecasters: dict[str, Forecaster], history: tuple[Epoch, ...]) -> Results:

@@ -6,7 +6,7 @@ from scipy import stats
 
 from forecast.config import NETWORKS, Config, make_config
 from forecast.errors import DataError
-from forecast.pipeline import fit_scalers, make_study, make_tasks, train
+from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, train
 from forecast.prices.demo import DEGREES_OF_FREEDOM, DRIFT, simulate_demo
 
 CONFIG = Config(lookback=10, horizon=2)
@@ -114,15 +114,16 @@ def test_results_speak_of_the_sessions_after_each_cutoff(trained, tiny_prices):
 
 
 def test_validation_calibrates_the_evaluation_fit_and_the_test_too_the_deployed_one(trained, tiny_prices):
-    """The evaluation fit's ranges never saw the test; those of the deployed fit did."""
-    each = trained["returns"]
+    """The evaluation fit starts into the test with what validation says; the deployed fit goes on where it ended."""
+    each, last = trained["returns"], len(tiny_prices) - 1
     again = make_study(with_future(tiny_prices, each.study.split.validation[-1] + 2), each.study.config)
-    from forecast.pipeline import calibrated
-
-    for forecaster in each.evaluation.values():
-        raw = replace(forecaster, calibration=np.ones(2))
-        np.testing.assert_array_equal(calibrated(raw, again, again.split.validation).calibration, forecaster.calibration)
-    assert not np.array_equal(each.deployed["lstm"].calibration, each.evaluation["lstm"].calibration)
+    for network, forecaster in each.evaluation.items():
+        start = forecaster.calibration
+        np.testing.assert_array_equal(calibrated(forecaster, again).calibration.factors, start.factors)
+        assert start.since == tiny_prices.sessions[each.study.split.test[0]]
+        went_on = each.deployed[network].calibration
+        assert went_on.since == tiny_prices.sessions[-1]
+        np.testing.assert_array_equal(went_on.factors, forecaster.factors_at(tiny_prices, last))
 
 
 @pytest.fixture(scope="module")

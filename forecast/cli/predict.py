@@ -73,7 +73,7 @@ def print_prediction(prediction: Prediction) -> None:
     )
     close = document["last_close"]
     print_steps(f"in {currency}", document["steps"], lambda price: f"{price:.2f}")
-    print_steps("in % of the last close", document["steps"], lambda price: f"{100 * (price / close - 1):+.2f}")
+    print_steps("move [%]", document["steps"], lambda price: f"{100 * (price / close - 1):+.2f}")
     print_text(_coverage_sentence(document["coverage"]))
 
 

@@ -58,6 +58,10 @@ class StudentT:
         """The same forecasts of the first steps alone."""
         return StudentT(self.location[:, :steps], self.scale[:, :steps], self.df[:, :steps])
 
+    def rows(self, chosen: slice | np.ndarray) -> StudentT:
+        """The same forecasts of some cutoffs alone."""
+        return StudentT(self.location[chosen], self.scale[chosen], self.df[chosen])
+
     def widened(self, factor: np.ndarray) -> StudentT:
-        """The same medians with every scale multiplied by `factor`, shape (horizon,)."""
+        """The same medians with every scale multiplied by `factor`, shape (horizon,) or (n_cutoffs, horizon)."""
         return StudentT(self.location, self.scale * factor, self.df)

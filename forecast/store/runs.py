@@ -17,6 +17,7 @@ import numpy as np
 
 from forecast.config import Config, config_from_dict, dict_from_config
 from forecast.errors import ConfigError, RunError
+from forecast.networks.calibration import calibration_from_dict, dict_from_calibration
 from forecast.networks.forecaster import Forecaster
 from forecast.prices.table import Listing
 from forecast.prices.tickers import folder_from_ticker, ticker_from_folder
@@ -229,7 +230,7 @@ def load_forecasters(run: Path, manifest: Manifest, fit: str) -> dict[str, Forec
             config,
             scaler,
             tuple(_weights(load_file(run, manifest, _weights_name(network, fit, seed))) for seed in config.seeds),
-            np.asarray(calibration[network], dtype=float),
+            calibration_from_dict(calibration[network]),
         )
         for network in config.networks
     }
@@ -289,7 +290,9 @@ def _bytes_from_fits(fits: dict[str, dict[str, Forecaster]]) -> dict[str, bytes]
     contents, scalers, calibrations = {}, {}, {}
     for fit, forecasters in fits.items():
         scalers[fit] = dict_from_scaler(next(iter(forecasters.values())).scaler)
-        calibrations[fit] = {network: each.calibration.tolist() for network, each in forecasters.items()}
+        calibrations[fit] = {
+            network: dict_from_calibration(each.calibration) for network, each in forecasters.items()
+        }
         for network, each in forecasters.items():
             for seed, weights in zip(each.config.seeds, each.weights):
                 contents[_weights_name(network, fit, seed)] = _bytes_from_weights(weights)

@@ -10,7 +10,7 @@ import numpy as np
 from forecast.windows.features import WARM_UP
 
 MIN_TRAIN_WINDOWS = 30
-MIN_OUTSAMPLE_WINDOWS = 19   # below it no 95 % range can be calibrated (`evaluation.calibration`)
+MIN_OUTSAMPLE_WINDOWS = 19   # below it no 95 % range can be calibrated (`networks.calibration`)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from forecast.networks.calibration import Calibration
 from forecast.networks.forecaster import Forecaster
 from forecast.prices.table import Prices
 
@@ -28,7 +29,7 @@ def forecaster(request, trained) -> Forecaster:
 def test_a_last_layer_of_zero_gives_the_naive_forecast_with_the_recent_volatility(forecaster, trained):
     study = trained["returns"].study
     silent = [[*weights[:-2], 0 * weights[-2], 0 * weights[-1]] for weights in forecaster.weights]
-    calm = replace(forecaster, weights=tuple(silent), calibration=np.ones(2))
+    calm = replace(forecaster, weights=tuple(silent), calibration=fixed(1.0, 1.0))
     forecast = calm.predict(study.prices, CUTOFFS)
     assert (forecast.location == 0.0).all()
     expected = study.features.volatility[CUTOFFS, None] * np.sqrt([1.0, 2.0])
@@ -56,11 +57,25 @@ def test_a_forecast_is_the_same_when_the_prices_end_at_its_cutoff(forecaster, ti
     np.testing.assert_array_equal(whole.quantile(), cut.quantile())
 
 
+def fixed(*factors: float) -> Calibration:
+    """Factors that follow nothing."""
+    return Calibration(None, np.array(factors))
+
+
 def test_calibration_stretches_the_ranges_and_leaves_the_median(forecaster, tiny_prices):
-    narrow = replace(forecaster, calibration=np.ones(2)).predict(tiny_prices, CUTOFFS)
-    wide = replace(forecaster, calibration=np.array([1.5, 2.0])).predict(tiny_prices, CUTOFFS)
+    narrow = replace(forecaster, calibration=fixed(1.0, 1.0)).predict(tiny_prices, CUTOFFS)
+    wide = replace(forecaster, calibration=fixed(1.5, 2.0)).predict(tiny_prices, CUTOFFS)
     np.testing.assert_array_equal(wide.location, narrow.location)
     np.testing.assert_allclose(wide.scale / narrow.scale, [[1.5, 2.0]] * 3)
+
+
+def test_calibration_follows_the_outcomes_from_its_first_cutoff_on(forecaster, tiny_prices):
+    since, cutoffs = 340, np.arange(330, 380)
+    following = replace(forecaster, calibration=Calibration(tiny_prices.sessions[since], np.array([1.5, 2.0])))
+    factors = following.predict(tiny_prices, cutoffs).scale / following.answer(tiny_prices, cutoffs).scale
+    np.testing.assert_allclose(factors[: since - 330 + 1], [[1.5, 2.0]] * 11)
+    assert (np.diff(factors[since - 330 :, 0]) != 0.0).all()
+    np.testing.assert_allclose(following.factors_at(tiny_prices, cutoffs[-1]), factors[-1])
 
 
 def test_seeds_are_averaged_in_the_network_s_own_answer(forecaster, tiny_prices):

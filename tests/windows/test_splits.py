@@ -89,7 +89,7 @@ def test_functions_that_cut_show_a_picture_or_an_example(function):
 
 
 def test_validation_is_large_enough_to_calibrate_on():
-    from forecast.evaluation.calibration import MIN_SESSIONS
+    from forecast.networks.calibration import MIN_SESSIONS
 
     assert splits.MIN_OUTSAMPLE_WINDOWS >= MIN_SESSIONS
 

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from forecast.errors import DataError
-from forecast.evaluation.calibration import fit_calibration
 from forecast.evaluation.metrics import score
+from forecast.networks.calibration import (
+    RATE,
+    Calibration,
+    adapt,
+    calibration_from_dict,
+    dict_from_calibration,
+    fit_calibration,
+)
 from forecast.networks.distribution import StudentT
 
 
@@ -82,3 +89,46 @@ def test_prices_that_stand_still_are_refused():
     y_true[:, 0] = 0.01
     with pytest.raises(DataError, match="At step 2, half or more of 40"):
         fit_calibration(make_forecast(40, horizon=2), y_true)
+
+
+def forecasts_of(scale: np.ndarray) -> StudentT:
+    return StudentT(np.zeros_like(scale), scale, np.full_like(scale, 6.0))
+
+
+def test_adapted_ranges_hold_what_they_promise_after_volatility_doubled():
+    """Without following the outcomes, the 80 % range would hold 47 %."""
+    n, rng = 2000, np.random.default_rng(1)
+    y = 2.0 * rng.standard_t(6, (n, 1))
+    forecast = forecasts_of(np.ones((n, 1)))
+    adapted = forecast.widened(adapt(forecast, y, np.ones(1)))
+    for level in (0.80, 0.95):
+        held = np.abs(adapted.cdf(y) - 0.5) <= level / 2
+        assert abs(held.mean() - level) < 0.02
+    assert abs((np.abs(forecast.cdf(y) - 0.5) <= 0.4).mean() - 0.8) > 0.2
+
+
+def test_a_miss_widens_and_a_hit_narrows_by_the_formula():
+    y = np.array([[9.0], [0.0], [0.0]])
+    factors = adapt(forecasts_of(np.ones((3, 1))), y, np.ones(1))[:, 0]
+    miss = RATE * (0.80 / np.sqrt(0.16) + 0.95 / np.sqrt(0.0475))
+    hit = RATE * (-0.20 / np.sqrt(0.16) - 0.05 / np.sqrt(0.0475))
+    np.testing.assert_allclose(np.log(factors), [0.0, miss, miss + hit])
+
+
+def test_an_outcome_is_followed_when_it_is_known_and_not_before():
+    rng = np.random.default_rng(2)
+    y, forecast = rng.normal(0, 2, (60, 3)), forecasts_of(np.ones((60, 3)))
+    before = adapt(forecast, y, np.ones(3))
+    changed = y.copy()
+    for k in range(3):
+        changed[40 - k :, k] = 9.0    # outcomes of step k + 1 that are known after cutoff 40
+    after = adapt(forecast, changed, np.ones(3))
+    np.testing.assert_array_equal(after[:41], before[:41])
+    assert (after[41] != before[41]).any()
+
+
+def test_a_calibration_survives_being_written():
+    for calibration in (Calibration(None, np.array([1.0, 1.1])), Calibration(np.datetime64("2024-03-01"), np.ones(2))):
+        again = calibration_from_dict(dict_from_calibration(calibration))
+        assert again.since == calibration.since
+        np.testing.assert_array_equal(again.factors, calibration.factors)
