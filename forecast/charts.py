@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.config import Config
 from forecast.networks.distribution import StudentT
 from forecast.prices.table import Listing, Prices
+from forecast.store.folds import ScoredFold
 from forecast.store.results import Forecasts
 from forecast.store.runs import Manifest, Run
 
@@ -23,6 +25,14 @@ HISTORY = 60        # sessions before a fan
 
 # Okabe and Ito's colours, which the colour-blind tell apart; line styles tell them apart in print.
 _BLACK, _BLUE, _ORANGE, _GREY, _LIGHT = "#000000", "#0072B2", "#D55E00", "#7F7F7F", "#BDBDBD"
+_GREEN, _PURPLE = "#009E73", "#CC79A7"
+_LOOKS = (
+    {"color": _BLUE, "marker": "o"},
+    {"color": _ORANGE, "marker": "s", "linestyle": "--"},
+    {"color": _GREEN, "marker": "^", "linestyle": "-."},
+    {"color": _PURPLE, "marker": "D", "linestyle": ":"},
+)
+_BASELINE_LOOKS = ({"color": _BLACK, "marker": "_"}, {"color": _GREY, "marker": "x", "linestyle": ":"})
 _DPI = 120
 _STYLE = {
     "font.size": 11,
@@ -96,6 +106,45 @@ def plot_fan(prices: Prices, sessions: np.ndarray, forecast: StudentT, title: st
     axes.legend(loc="upper left", fontsize=10)
     _use_short_dates(axes)
     if prices.simulated:
+        _stamp_simulated(figure)
+    return figure
+
+
+def plot_folds(folds: Sequence[ScoredFold], config: Config, title: str, listing: Listing, simulated: bool) -> Figure:
+    """The error of each fold by model, and below it how much lower or higher than the baseline's it is.
+
+    Errors are CRPS, and the baseline GARCH(1,1)-t; a recipe of points has absolute errors and yesterday's close.
+
+    Args:
+        folds: oldest first.
+        config: networks and recipe.
+        title: of the chart.
+        listing: whose currency the absolute errors have.
+        simulated: stamps it.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9.0, 6.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True)
+    metric, baseline = ("crps", "garch") if config.is_distribution else ("mae", "naive")
+    name = "CRPS [%]" if config.is_distribution else f"MAE {_unit(listing)}"
+    models = {network: NAMES[network] for network in config.networks} | {"garch": "GARCH(1,1)-t", "naive": "naive"}
+    errors = {model: np.array([fold.scores.metrics[model]["overall"][metric] for fold in folds]) for model in models}
+    numbers = np.arange(1, len(folds) + 1)
+    looks = (*_LOOKS[: len(config.networks)], *_BASELINE_LOOKS)
+    for look, (model, label) in zip(looks, models.items()):
+        upper.plot(numbers, errors[model], label=label, linewidth=1.4, markersize=7, **look)
+        if model in config.networks or model == baseline:
+            lower.plot(numbers, 100.0 * (errors[model] / errors[baseline] - 1.0), linewidth=1.4, markersize=7, **look)
+    upper.set_ylabel(name)
+    lower.set_ylabel(f"against {models[baseline]} [%]\nbelow 0 is better")
+    lower.set_xticks(numbers, [_fold_label(fold, len(folds)) for fold in folds])
+    lower.set_xlabel("fold, and where its test begins")
+    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=len(models), frameon=False)
+    figure.suptitle(f"{title} · error by fold{' · SIMULATED' if simulated else ''}", parse_math=False, fontsize=13)
+    if simulated:
         _stamp_simulated(figure)
     return figure
 
@@ -180,6 +229,12 @@ def _finish(figure: Figure, grid: np.ndarray, runs: Sequence[Run], what: str) ->
     figure.suptitle(f"{manifest.ticker} · {recipes} · {what} · {dates}{simulated}", parse_math=False, fontsize=13)
     if manifest.simulated:
         _stamp_simulated(figure)
+
+
+def _fold_label(fold: ScoredFold, n_folds: int) -> str:
+    """Number and month where the test begins; the number alone where many folds leave no room."""
+    number = str(fold.scores.number)
+    return number if n_folds > 10 else f"{number}\n{fold.scores.cutoffs['test_start'][:7]}"
 
 
 def _stamp_simulated(figure: Figure) -> None:

@@ -120,11 +120,7 @@ def train(
     outcome = Outcome()
 
     def load(ticker: str) -> Prices:
-        source = source_from_option(ticker, csv)
-        prices = load_prices(ticker, source=source, folder=workspace / "data", offline=offline)
-        for notice in prices.notices:
-            on_notice(notice)
-        return prices
+        return load_ticker(ticker, workspace, csv, offline, on_notice)
 
     prices = {each.ticker: each for each in surviving(load, checked, outcome.failures)}
     cut = pipeline.cutter(list(prices.values()), config, base.cutoffs if base else None)
@@ -142,6 +138,16 @@ def train(
         outcome.runs.extend(surviving(finish, studies, outcome.failures))
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
+
+
+def load_ticker(
+    ticker: str, workspace: Path, csv: Path | None, offline: bool, on_notice: Callable[[str], None]
+) -> Prices:
+    """Prices from a person's file, from DEMO or from Yahoo; the arguments are those of `train`."""
+    prices = load_prices(ticker, source=source_from_option(ticker, csv), folder=workspace / "data", offline=offline)
+    for notice in prices.notices:
+        on_notice(notice)
+    return prices
 
 
 def store(models: Path, trained: Trained, started: datetime) -> Path:

@@ -3,6 +3,8 @@
 import typer
 
 from forecast.cli import data, runs, schedule
+from forecast.cli.audit import audit
+from forecast.cli.backtest import backtest
 from forecast.cli.compare import compare
 from forecast.cli.explain import explain
 from forecast.cli.predict import predict
@@ -19,6 +21,8 @@ app.command()(compare)
 app.command()(predict)
 app.command()(explain)
 app.command()(score)
+app.command()(backtest)
+app.command()(audit)
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

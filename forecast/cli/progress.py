@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from forecast.config import Config
 from forecast.networks.training import Epoch
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @contextmanager
@@ -22,12 +26,8 @@ def training_progress(n_tickers: int, config: Config, quiet: bool) -> Iterator[C
     if quiet or not sys.stderr.isatty():
         yield lambda epoch: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
     n_fits = n_tickers * len(config.networks) * config.n_seeds
-    columns = (BarColumn(20), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         bar = progress.add_task("starting TensorFlow", total=n_fits)
         done: dict[tuple[str, str, int], float] = {}
 
@@ -38,11 +38,38 @@ def training_progress(n_tickers: int, config: Config, quiet: bool) -> Iterator[C
         yield on_epoch
 
 
+@contextmanager
+def fit_progress(quiet: bool) -> Iterator[tuple[Callable[[Epoch], None], Callable[[int, int], None]]]:
+    """Functions to be called with every epoch, and with how many of how many fits are done; they draw a bar."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda epoch: None, lambda n_done, n_fits: None
+        return
+    with _progress() as progress:
+        bar = progress.add_task("starting TensorFlow", total=None)
+
+        def on_epoch(epoch: Epoch) -> None:
+            progress.update(bar, description=format_epoch(epoch))
+
+        def on_fit(n_done: int, n_fits: int) -> None:
+            progress.update(bar, completed=n_done, total=n_fits)
+
+        yield on_epoch, on_fit
+
+
 def format_epoch(epoch: Epoch) -> str:
     """One line: whose epoch it was, and its losses."""
     validation = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
     name = f"{epoch.ticker} {epoch.network} seed {epoch.seed}"
     return f"{name}: epoch {epoch.epoch}/{epoch.n_epochs}, loss {epoch.loss:.4f}{validation}"
+
+
+def _progress() -> Progress:
+    """An empty bar on stderr, gone when its block ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(20), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _share(epoch: Epoch) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from forecast.charts import NAMES
 from forecast.cli.tables import print_json, print_path, print_table, print_text
+from forecast.config import Config
 from forecast.library import Failure
-from forecast.store.runs import SCHEMA, Manifest, Run, load_run
+from forecast.prices.table import Listing
+from forecast.store.results import Results
+from forecast.store.runs import SCHEMA, load_run
 
 BASELINE_NAMES = {
     "naive": "naive (last close)",
@@ -24,32 +27,35 @@ _COLUMNS = ("mae", "rmse", "mase", "directional_accuracy", "crps", "coverage_80"
 
 
 def print_run(path: Path, charts: Sequence[Path]) -> None:
-    """Scores of the next session and of all steps, the verdict in words, and where the charts are."""
+    """A run's scores, its verdict in words, and where the charts are."""
     run = load_run(path)
-    horizon = run.manifest.config.horizon
-    print_scores(run, "1", "next session")
-    if horizon > 1:
-        print_scores(run, None, f"1 to {horizon} sessions ahead")
-    print_text(run.results.verdict)
-    print_text("")
+    manifest = run.manifest
+    title = format_title(manifest.ticker, manifest.config, manifest.simulated)
+    print_results(run.results, title, manifest.config.horizon, manifest.listing)
     for chart in charts:
         print_path(chart)
 
 
-def print_scores(run: Run, step: str | None, what: str) -> None:
+def print_results(results: Results, title: str, horizon: int, listing: Listing) -> None:
+    """Scores of the next session and of all steps, and the verdict in words."""
+    print_scores(results.metrics, "1", f"{title}: next session", listing)
+    if horizon > 1:
+        print_scores(results.metrics, None, f"{title}: 1 to {horizon} sessions ahead", listing)
+    print_text(results.verdict)
+    print_text("")
+
+
+def print_scores(metrics: Mapping[str, dict], step: str | None, title: str, listing: Listing) -> None:
     """One row for each model; `step` names one of `by_horizon`, None the overall scores."""
-    scores = {
-        name: model["overall"] if step is None else model["by_horizon"][step]
-        for name, model in run.results.metrics.items()
-    }
+    scores = {name: model["overall"] if step is None else model["by_horizon"][step] for name, model in metrics.items()}
     rows = [
         [NAMES.get(name) or BASELINE_NAMES[name], *(_figure(scores, name, column) for column in _COLUMNS)]
         for name in scores
     ]
-    unit = f"\n[{run.manifest.listing.currency or 'price'}]"
+    unit = f"\n[{listing.currency}]" if listing.currency else ""
     headers = ["", f"MAE{unit}", f"RMSE{unit}", "MASE", "dir.\n[%]", "CRPS\n[%]", "in 80%\n[%]", "in 95%\n[%]"]
     n = next(iter(scores.values()))["n"]
-    print_table(f"{_title(run.manifest)}: {what}, {n} forecasts", headers, rows, "* best of its column")
+    print_table(f"{title}, {n} forecasts", headers, rows, "* best of its column")
 
 
 def print_document(paths: Sequence[tuple[Path, Sequence[Path]]], failures: Sequence[Failure]) -> None:
@@ -80,9 +86,9 @@ def dict_from_run(path: Path, charts: Sequence[Path]) -> dict[str, object]:
     }
 
 
-def _title(manifest: Manifest) -> str:
-    simulated = " SIMULATED" if manifest.simulated else ""
-    return f"{manifest.ticker}{simulated} {manifest.config.recipe}"
+def format_title(ticker: str, config: Config, simulated: bool) -> str:
+    """Whose results these are: "TSLA returns", or "DEMO SIMULATED returns"."""
+    return f"{ticker}{' SIMULATED' if simulated else ''} {config.recipe}"
 
 
 def _figure(scores: dict[str, dict], name: str, column: str) -> str:

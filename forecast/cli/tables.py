@@ -31,11 +31,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     """A table on stdout; the first column is text, the others are figures. `**x**` marks the best of a column."""
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=plain(title) or None, caption=plain(caption) or None, caption_justify="left", box=box.SIMPLE_HEAD, title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(title=escape(plain(title)) or None, caption=escape(plain(caption)) or None, caption_justify="left", box=box.SIMPLE_HEAD, title_justify="left", show_edge=False, pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number == 0)
+        table.add_column(escape(column), justify="left" if number == 0 else "right", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(_cell(text) for text in row))
     Console().print(table)

@@ -1,0 +1,162 @@
+"""`forecast backtest`: walk forward with refits, fold by fold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from forecast.cli.options import (
+    BatchSize,
+    Csv,
+    Epochs,
+    Horizon,
+    Layers,
+    LearningRate,
+    Lookback,
+    Networks,
+    NSeeds,
+    Recipe,
+    Ticker,
+    Units,
+    Workers,
+    split_words,
+)
+from forecast.cli.shared import Shared, command
+
+if TYPE_CHECKING:
+    from forecast.backtest import Backtest
+
+PICTURE_WIDTH = 64  # letters, so that the folds stay within 80 columns
+
+NFolds = Annotated[int, typer.Option("--n-folds", min=1, help="Refits, each tested on the sessions after it.")]
+StepSize = Annotated[
+    int | None,
+    typer.Option("--step-size", min=1, help="Sessions from one refit to the next. [default: the test's, shared]"),
+]
+Sliding = Annotated[
+    bool,
+    typer.Option("--sliding/--expanding", help="Forget the oldest sessions at every refit, or keep all."),
+]
+
+
+@command
+def backtest(
+    shared: Shared,
+    ticker: Ticker,
+    n_folds: NFolds = 4,
+    step_size: StepSize = None,
+    sliding: Sliding = False,
+    csv: Csv = None,
+    recipe: Recipe = None,
+    networks: Networks = None,
+    lookback: Lookback = None,
+    horizon: Horizon = None,
+    units: Units = None,
+    layers: Layers = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    n_seeds: NSeeds = None,
+    workers: Workers = None,
+) -> None:
+    """Refit again and again, each time tested on what came next; interrupted, it goes on where it stopped."""
+    from forecast.backtest import Layout
+    from forecast.backtest import backtest as walk
+    from forecast.cli.progress import fit_progress
+    from forecast.cli.tables import print_json
+    from forecast.config import make_config
+
+    flags = dict(
+        recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
+    )  # fmt: skip
+    config = make_config(flags, shared.settings)
+    with fit_progress(shared.quiet) as (on_epoch, on_fit):
+        finished = walk(
+            ticker, config, shared.folder, Layout(n_folds, step_size, sliding), csv=csv, offline=shared.offline,
+            workers=workers, on_epoch=on_epoch, on_fit=on_fit, on_notice=shared.notice,
+        )  # fmt: skip
+    if shared.json:
+        print_json({"schema": 1, "runs": [dict_from_backtest(finished)], "failures": []})
+    else:
+        print_backtest(finished)
+
+
+def print_backtest(finished: Backtest) -> None:
+    """All folds as one test, the error of each, where they lie, and the chart."""
+    from forecast.cli.results import format_title, print_results
+    from forecast.cli.tables import print_path, print_text
+    from forecast.windows.folds import format_folds
+
+    prices, config, layout = finished.prices, finished.config, finished.layout
+    title = f"{format_title(prices.ticker, config, prices.simulated)}, {layout.n_folds} folds"
+    print_results(finished.results, title, config.horizon, prices.listing)
+    print_folds(finished, title)
+    print_text(f"t train, v validation, T test; {prices.sessions[0]} to {prices.sessions[-1]}:")
+    print_text(format_folds(finished.plan, config.horizon, PICTURE_WIDTH))
+    print_text("")
+    print_path(finished.chart)
+
+
+def print_folds(finished: Backtest, title: str) -> None:
+    """The error of each fold over all steps: CRPS, or the absolute error where there are points only."""
+    from forecast.backtest import mean_over_folds
+    from forecast.charts import NAMES
+    from forecast.cli.results import BASELINE_NAMES
+    from forecast.cli.tables import print_table
+
+    metric, unit = "crps", "CRPS [%]"
+    if not finished.config.is_distribution:
+        metric, currency = "mae", finished.prices.listing.currency
+        unit = f"MAE [{currency}]" if currency else "MAE"
+    names = {name: NAMES[name] for name in finished.config.networks} | {
+        name: BASELINE_NAMES[name].replace(" (", "\n(") for name in ("naive", "garch")
+    }
+    rows = []
+    for fold in finished.folds:
+        errors = [fold.scores.metrics[name]["overall"][metric] for name in names]
+        rows.append([f"{fold.scores.number}  {fold.scores.cutoffs['test_start']}", *_figures(errors)])
+    rows.append(["mean", *_figures([mean_over_folds(finished.folds, name)[metric] for name in names])])
+    print_table(f"{title}: {unit} of each", ["fold, test from", *names.values()], rows, "* best of its fold")
+
+
+def dict_from_backtest(finished: Backtest) -> dict[str, object]:
+    """The backtest as one of the `runs` of the JSON document; its models are those of all folds together."""
+    from dataclasses import asdict
+
+    from forecast.backtest import mean_over_folds
+
+    prices, config = finished.prices, finished.config
+    first, last = finished.folds[0].scores.cutoffs, finished.folds[-1].scores.cutoffs
+    models = {
+        name: {**model, "mean_over_folds": mean_over_folds(finished.folds, name)}
+        for name, model in finished.results.metrics.items()
+    }
+    return {
+        "ticker": prices.ticker,
+        "run_id": finished.path.name,
+        "path": str(finished.path),
+        "recipe": config.recipe,
+        "horizon": config.horizon,
+        "simulated": prices.simulated,
+        "currency": prices.listing.currency,
+        "snapshot": prices.snapshot,
+        "cutoffs": {
+            "first_session": first["first_session"],
+            "test_start": first["test_start"],
+            "test_end": last["test_end"],
+            "last_session": last["last_session"],
+        },
+        "layout": asdict(finished.layout),
+        "models": models,
+        "folds": [asdict(fold.scores) for fold in finished.folds],
+        "charts": [str(finished.chart)],
+        "verdict": finished.results.verdict,
+        "findings": finished.results.findings,
+    }
+
+
+def _figures(errors: list[float]) -> list[str]:
+    """Errors with a unit's digits, the lowest marked."""
+    return [f"**{error:#.4g}**" if error == min(errors) else f"{error:#.4g} " for error in errors]
