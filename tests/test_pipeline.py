@@ -142,18 +142,23 @@ def expected_coverage(forecast, volatility: np.ndarray, level: float) -> float:
 
 @pytest.mark.slow
 def test_on_demo_the_predicted_volatility_follows_the_true_one(demo):
+    """A constant correlates with nothing, and the constant that insample suggests is far off."""
     simulation, each = demo
     test = each.study.split.test
+    truth = simulation.volatility[test + 1]
+    constant = np.diff(np.log(simulation.prices.close[: each.study.split.n_insample])).std()
     for name, forecaster in each.evaluation.items():
         predicted = forecaster.predict(simulation.prices, test).standard_deviation()[:, 0]
-        truth = simulation.volatility[test + 1]
         assert np.corrcoef(predicted, truth)[0, 1] > 0.7, name
-        assert np.mean((predicted - truth) ** 2) < 0.6 * np.var(truth), name    # no constant comes closer than the variance
+        assert np.mean((predicted - truth) ** 2) < 0.2 * np.mean((constant - truth) ** 2), name
 
 
 @pytest.mark.slow
 def test_on_demo_the_ranges_cover_what_they_say(demo):
-    """Against the true distribution of DEMO's test, and counted over 20,000 sessions of another course of it."""
+    """Against the true distribution of DEMO's test, and counted over 20,000 sessions of another course of it.
+
+    Counted over DEMO's own 446 test sessions, the coverage of an exact 80 % range scatters by 1.9 points.
+    """
     simulation, each = demo
     other = simulate_demo(20_000, seed=99)
     cutoffs = np.arange(100, 19_995)
