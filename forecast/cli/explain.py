@@ -252,7 +252,6 @@ def print_attributions(explanation: Explanation) -> None:
 
     networks = explanation.attributions
     columns = ["", *(NAMES[network] for network in networks)]
-    ahead = "the next session" if explanation.step == 1 else f"{explanation.step} sessions ahead"
     for name in next(iter(networks.values())):
         parts = [own[name] for own in networks.values()]
         rows = [["the baseline", *(f"{part.baseline_output:+.3f}" for part in parts)]]
@@ -260,7 +259,7 @@ def print_attributions(explanation: Explanation) -> None:
             rows.append([feature.replace("_", " "), *(f"{part.shares[:, number].sum():+.3f}" for part in parts)])
         rows.append(["the answer", *(f"{part.output:+.3f}" for part in parts)])
         caption = f"Integrated gradients; a column misses its sum by {100 * max(p.gap for p in parts):.2g} % at most."
-        print_table(f"{explanation.title}: what moved {ahead}, {name}", columns, rows, caption)
+        print_table(f"{explanation.title}: what moved {explanation.ahead}, {name}", columns, rows, caption)
 
 
 def print_steps(weights: UnitWeights, steps: list[UnitStep]) -> None:

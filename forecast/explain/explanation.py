@@ -56,6 +56,11 @@ class Explanation:
         simulated = " · SIMULATED" if self.manifest.simulated else ""
         return f"{self.manifest.ticker} · {self.manifest.config.recipe} · window to {self.sessions[-1]}{simulated}"
 
+    @property
+    def ahead(self) -> str:
+        """The step in words."""
+        return "the next session" if self.step == 1 else f"{self.step} sessions ahead"
+
 
 def explain_run(run: Path, prices: Prices, date: str | None = None, step: int = 1) -> Explanation:
     """Open the deployed networks of a run over the window that ends at a date.
@@ -135,8 +140,8 @@ def attribute(
     if not config.is_distribution:
         flat = np.broadcast_to(window.mean(axis=0), window.shape)
         unit = forecaster.scaler.spread[config.features.index("close")]
-        currency = prices.listing.currency or "price"
-        return {f"close [{currency}]": integrated_gradients(*shared_out, flat, step - 1).scaled(unit)}
+        name = f"close [{prices.listing.currency}]" if prices.listing.currency else "close"
+        return {name: integrated_gradients(*shared_out, flat, step - 1).scaled(unit)}
     average = np.zeros_like(window)
     volatility = features_of(prices, config).volatility[[cutoff]]
     percent = 100.0 * LOCATION_UNIT * return_unit(volatility, config.horizon)[0, step - 1]
@@ -149,17 +154,17 @@ def attribute(
 def plot_explanation(explanation: Explanation) -> dict[str, Figure]:
     """Pictures by name: each network's gates and attribution, and the memory of all of them."""
     manifest, sessions, close = explanation.manifest, explanation.sessions, explanation.close
-    unit = manifest.listing.currency or "price"
+    currency = manifest.listing.currency
     figures = {}
     simple = explanation.records.get("simple_rnn")
     for network, record in explanation.records.items():
         beside = [simple] if simple is not None and simple is not record else []
         title = f"{explanation.title} · inside the {NAMES[network]}"
-        figures[f"explain-{network}"] = plot_gates([record, *beside], sessions, close, title, unit)
-        title = f"{explanation.title} · what moved the {NAMES[network]}, {explanation.step} ahead"
+        figures[f"explain-{network}"] = plot_gates([record, *beside], sessions, close, title, currency)
+        title = f"{explanation.title} · {NAMES[network]}, what moved {explanation.ahead}"
         parts = explanation.attributions[network]
         figures[f"explain-{network}-attribution"] = plot_attribution(
-            parts, manifest.config.features, sessions, close, title, unit
+            parts, manifest.config.features, sessions, close, title, currency
         )
     title = f"{explanation.title} · what the end still feels of each session"
     figures["explain-memory"] = plot_memory(list(explanation.memories.values()), title)

@@ -33,7 +33,7 @@ _GATES = {"forget gate", "input gate", "output gate", "update gate", "reset gate
 
 
 def plot_gates(
-    records: Sequence[WindowRecord], sessions: np.ndarray, close: np.ndarray, title: str, unit: str
+    records: Sequence[WindowRecord], sessions: np.ndarray, close: np.ndarray, title: str, currency: str | None
 ) -> Figure:
     """What networks held over one window, session by session, with the price above on the same axis.
 
@@ -42,13 +42,13 @@ def plot_gates(
         sessions: dates of the window, shape (lookback,).
         close: [currency], shape (lookback,).
         title: of the picture.
-        unit: of the price.
+        currency: of the price, where it is known.
     """
     main, *others = records
     maps = main.panels | {f"{NAMES[other.network]}\nhidden state": other.panels["hidden state"] for other in others}
     attends = main.attention is not None
     figure, (price, *panels) = _stack([1.7, *([0.8] if attends else []), *(1.05 for _ in maps)], title)
-    _draw_price(price, close, unit)
+    _draw_price(price, close, currency)
     if attends:
         _draw_attention(panels[0], main.attention)
     for axes, (name, values) in zip(panels[attends:], maps.items(), strict=True):
@@ -91,7 +91,7 @@ def plot_attribution(
     sessions: np.ndarray,
     close: np.ndarray,
     title: str,
-    unit: str,
+    currency: str | None,
 ) -> Figure:
     """Which feature of which session moved a forecast, and how far.
 
@@ -101,11 +101,11 @@ def plot_attribution(
         sessions: dates of the window, shape (lookback,).
         close: [currency], shape (lookback,).
         title: of the picture.
-        unit: of the price.
+        currency: of the price, where it is known.
     """
     heights = [1.6, *(height for _ in parts for height in (1.1, 0.36 * len(features) + 0.5))]
     figure, (price, *panels) = _stack(heights, title)
-    _draw_price(price, close, unit)
+    _draw_price(price, close, currency)
     for number, (name, attribution) in enumerate(parts.items()):
         bars, units = panels[2 * number : 2 * number + 2]
         _draw_session_shares(bars, attribution, name)
@@ -154,9 +154,9 @@ def _stack(heights: Sequence[float], title: str) -> tuple[Figure, list[Axes]]:
     return figure, list(axes)
 
 
-def _draw_price(axes: Axes, close: np.ndarray, unit: str) -> None:
+def _draw_price(axes: Axes, close: np.ndarray, currency: str | None) -> None:
     axes.plot(np.arange(len(close)), close, color="black", lw=1.8)
-    axes.set_ylabel(f"close [{unit}]", fontsize=11, parse_math=False)
+    axes.set_ylabel(f"close [{currency}]" if currency else "close", fontsize=11, parse_math=False)
     axes.grid(alpha=0.3)
 
 
