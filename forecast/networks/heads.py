@@ -64,7 +64,9 @@ def points_from_outputs(outputs: np.ndarray, last_close: np.ndarray, center: flo
 
 
 def student_t_loss(y_true, outputs):
-    """Negative log likelihood of a Student-t, mean over steps, in `keras.ops`.
+    """Negative log likelihood of a Student-t, weighted mean over steps, in `keras.ops`.
+
+    Step k weighs 1/k: windows that overlap tell of each return k times, and would be learned by heart.
 
     Args:
         y_true: cumulative log returns in units of recent volatility, shape (batch, horizon).
@@ -83,7 +85,14 @@ def student_t_loss(y_true, outputs):
     log_scale = log_scale + math.log(SCALE_AT_ZERO)
     z = (y_true - LOCATION_UNIT * location) * ops.exp(-log_scale)
     normaliser = _log_gamma(df / 2.0) - _log_gamma((df + 1.0) / 2.0) + 0.5 * ops.log(math.pi * df)
-    return ops.mean(normaliser + log_scale + (df + 1.0) / 2.0 * ops.log1p(z * z / df), axis=1)
+    losses = normaliser + log_scale + (df + 1.0) / 2.0 * ops.log1p(z * z / df)     # (batch, horizon)
+    return ops.mean(losses * step_weights(y_true.shape[1]), axis=1)
+
+
+def step_weights(horizon: int) -> np.ndarray:
+    """1/k for each step, scaled to a mean of one, shape (horizon,)."""
+    weights = 1.0 / np.arange(1, horizon + 1)
+    return (weights / weights.mean()).astype(np.float32)
 
 
 def _log_gamma(x):
