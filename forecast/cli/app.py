@@ -8,8 +8,10 @@ from forecast.cli.backtest import backtest
 from forecast.cli.compare import compare
 from forecast.cli.explain import explain
 from forecast.cli.predict import predict
+from forecast.cli.retrain import retrain
 from forecast.cli.score import score
 from forecast.cli.shared import main_callback
+from forecast.cli.status import status
 from forecast.cli.train import train
 
 app = typer.Typer(
@@ -23,6 +25,8 @@ app.command()(explain)
 app.command()(score)
 app.command()(backtest)
 app.command()(audit)
+app.command()(retrain)
+app.command()(status)
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
