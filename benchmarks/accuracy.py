@@ -120,7 +120,8 @@ def summarise(network: str, tickers: dict[str, dict]) -> dict[str, object]:
 
 def significant(rows: list[dict], what: str, sign: int) -> int:
     """Tickers whose loss differs in this direction at 5 %, one test each."""
-    return sum(row[what]["p_value"] < CLAIM_LEVEL and np.sign(row[what]["change"]) == sign for row in rows)
+    found = (row[what]["p_value"] < CLAIM_LEVEL and np.sign(row[what]["change"]) == sign for row in rows)
+    return sum(map(bool, found))
 
 
 def print_summary(summary: dict[str, dict], n_tickers: int, seconds: float) -> None:
