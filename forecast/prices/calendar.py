@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 WITHOUT_CALENDAR = ("24/7", "24/5", "weekdays")
+_FIRST_YEAR = 1970  # exchange_calendars takes older New Year's Days of XNYS for sessions
 _DAY = np.timedelta64(1, "D")
 
 
@@ -152,7 +153,7 @@ def _schedule(exchange: str, since: int) -> _Schedule:
 
         try:
             calendar = exchange_calendars.get_calendar(exchange)
-            start = pandas.Timestamp(f"{since}-01-01")
+            start = pandas.Timestamp(f"{max(since, _FIRST_YEAR)}-01-01")
             if start < calendar.first_session:
                 start = max(start, calendar.bound_min() or start)
                 calendar = exchange_calendars.get_calendar(exchange, start=start)

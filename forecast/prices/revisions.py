@@ -171,18 +171,22 @@ def _reshaped(before: Quotes, after: Quotes) -> tuple[str, ...]:
 
 def _find_levels(log_ratio: np.ndarray, tolerances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The stair that each session stands on, shape (n_common,), and which ones lie off it."""
-    n = len(log_ratio)
+    if not len(log_ratio):
+        return log_ratio, np.array([], dtype=bool)
     padded = np.pad(log_ratio, _NEIGHBOURS, mode="constant", constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)[:n]
-    around = np.nanmedian(windows, axis=1) if n else log_ratio
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
+    around = np.nanmedian(windows, axis=1)
     off = np.abs(log_ratio - around) > tolerances
     on = np.flatnonzero(~off)
     breaks = np.abs(np.diff(around[on])) > tolerances[on][1:] + tolerances[on][:-1]
-    stair = np.concatenate([[0], np.cumsum(breaks)]) if len(on) else np.array([], int)
+    stair = np.append(0, np.cumsum(breaks))[: len(on)]
     levels = around.copy()
     for step in np.unique(stair):
-        level = np.median(log_ratio[on[stair == step]])
-        levels[on[stair == step]] = 0.0 if abs(level) <= NOISE else level
+        rows = on[stair == step]
+        level = np.median(log_ratio[rows])
+        # Rounding averages out over the rows of a step.
+        unsure = NOISE + 3.0 * np.median(tolerances[rows]) / np.sqrt(len(rows))
+        levels[rows] = 0.0 if abs(level) <= unsure else level
     return levels, off
 
 

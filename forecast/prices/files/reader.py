@@ -125,12 +125,14 @@ def _choose_columns(
 ) -> tuple[dict[str, Column], list[str]]:
     """One column for each field of `Quotes` that the file has, and what to tell about it."""
     chosen, notices = {}, []
+    labelled = not any(column.field == "close" and not column.label for column in columns)
     for field in ("date", *_NUMBERS):
         candidates = [column for column in columns if column.field == field]
         plain = [column for column in candidates if not column.label]
-        column = _best(plain, path) if plain else _labelled(candidates, ticker, path)
-        if column is not None:
-            chosen[field] = column
+        if plain:
+            chosen[field] = _best(plain, path)
+        elif candidates and labelled:  # else "Volume BTC" beside a plain "Close" is no ticker's
+            chosen[field] = _labelled(candidates, ticker, path)
     if "close" not in chosen and "adj_close" in chosen:
         chosen["close"] = chosen["adj_close"]
     if "close" not in chosen:
@@ -148,12 +150,12 @@ def _best(columns: list[Column], path: Path) -> Column:
     return best
 
 
-def _labelled(columns: list[Column], ticker: str, path: Path) -> Column | None:
+def _labelled(columns: list[Column], ticker: str, path: Path) -> Column:
     """The column of one field that names the ticker, or the only one there is."""
     labels = {column.label for column in columns}
     mine = [column for column in columns if column.label.upper() == ticker]
-    if mine or len(labels) <= 1:
-        return (mine or columns or [None])[0]
+    if mine or len(labels) == 1:
+        return (mine or columns)[0]
     raise DataError(
         f"{path} holds {len(labels)} tickers, and {ticker} is not among them: {listed(sorted(labels))}. "
         "Name one of them as the ticker."
@@ -242,7 +244,7 @@ def _read_rows(
     numbers, unreadable = _read_numbers(rows, chosen, columns, path)
     for i in np.flatnonzero(np.isnat(sessions)):
         unreadable.setdefault(int(i), dates[i])
-    if len(unreadable) > few_of(len(rows)):
+    if len(unreadable) > few_of(len(rows)) or len(unreadable) == len(rows):
         first = min(unreadable)
         raise DataError(
             f"{path}, line {lines[first]}: {unreadable[first][:60]!r} is neither a date nor a number "
