@@ -23,14 +23,17 @@ LAGS = (10, 20, 40)  # sessions at which the memory's table says what is left
 
 
 def _of_run(kind: type, flag: str, help: str):
+    """An option that belongs to a ticker."""
     return Annotated[kind | None, typer.Option(flag, help=help, rich_help_panel="A ticker's run")]
 
 
 def _of_example(kind: type, flag: str, help: str, **more):
+    """An option that belongs to the worked example."""
     return Annotated[kind | None, typer.Option(flag, help=help, rich_help_panel="The worked example", **more)]
 
 
 def _gate(flag: str, default: str):
+    """Three weights of the worked example."""
     help = f"Its weights: short-term memory, input, bias. Default: {default}."
     return _of_example(str, flag, help, metavar="W,W,B")
 
@@ -101,6 +104,10 @@ def explain_ticker(shared: Shared, ticker: str, date: str | None, step: int, run
     for notice in prices.notices:
         shared.notice(notice)
     explanation = explain_run(run, prices, date, step)
+    for network, parts in explanation.attributions.items():
+        for name, part in parts.items():
+            if not part.is_complete:
+                shared.notice(f"{network}: the shares of the {name} miss their sum by {100 * part.gap:.2g} %.")
     charts = save_charts(run.parent, plot_explanation(explanation))
     if shared.json:
         print_json(dict_from_explanation(explanation) | {"charts": charts})

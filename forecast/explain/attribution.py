@@ -125,6 +125,7 @@ def _share_out_pieces(way: _Way, pieces: Array) -> tuple[Array, Array]:
 
 
 def _halved(pieces: Array) -> Array:
+    """Each piece as its two halves."""
     middle = pieces.mean(axis=1)
     return np.concatenate([np.column_stack([pieces[:, 0], middle]), np.column_stack([middle, pieces[:, 1]])])
 

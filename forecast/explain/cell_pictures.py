@@ -113,6 +113,7 @@ def _edge(start: Point, end: Point, node: Node | None) -> Point:
 
 
 def _half_size(node: Node) -> Point:
+    """Half the width and half the height of a node."""
     if node.is_gate:
         return _GATE_WIDTH / 2, _GATE_HEIGHT / 2
     return (0.55 if node.sign == "tanh" else _RADIUS, _RADIUS)
@@ -160,6 +161,7 @@ def _write_values(axes: Axes, diagram: Diagram, values: Mapping[str, float]) -> 
 
 
 def _write_equations(axes: Axes, diagram: Diagram) -> None:
+    """Every equation with its sentence, in the order of computation."""
     axes.set(xlim=(0, 1), ylim=(-len(diagram.equations) - 1, 0))
     for line, (equation, words) in enumerate(diagram.equations):
         axes.text(0.03, -line - 0.5, equation, ha="left", va="center", fontsize=13)

@@ -155,12 +155,14 @@ def _stack(heights: Sequence[float], title: str) -> tuple[Figure, list[Axes]]:
 
 
 def _draw_price(axes: Axes, close: np.ndarray, currency: str | None) -> None:
+    """The close of every session of the window."""
     axes.plot(np.arange(len(close)), close, color="black", lw=1.8)
     axes.set_ylabel(f"close [{currency}]" if currency else "close", fontsize=11, parse_math=False)
     axes.grid(alpha=0.3)
 
 
 def _draw_attention(axes: Axes, attention: np.ndarray) -> None:
+    """The share that the last session took from each."""
     axes.bar(np.arange(len(attention)), 100 * attention, color="#777777", width=0.8)
     axes.set_ylabel("attention\n[%]", fontsize=11)
 
@@ -173,6 +175,7 @@ def _draw_units(figure: Figure, axes: Axes, values: np.ndarray, is_gate: bool) -
 
 
 def _draw_map(figure: Figure, axes: Axes, values: np.ndarray, lowest: float, highest: float) -> None:
+    """Values (lookback, n_rows) as a map with the first row at the bottom, and a scale beside it."""
     style = {"cmap": _MAP, "aspect": "auto", "origin": "lower", "interpolation": "none"}
     image = axes.imshow(values.T, vmin=lowest, vmax=highest, **style)
     bar = figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, aspect=9)
@@ -217,6 +220,7 @@ def _label_sessions(axes: Axes, sessions: np.ndarray) -> None:
 
 
 def _half_life_in_words(memory: Memory, lookback: int) -> str:
+    """What the legend says of a memory."""
     if memory.half_life is None:
         return f"not halved within {lookback - 1}"
     return f"half gone after {memory.half_life:.1f}"
