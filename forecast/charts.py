@@ -24,7 +24,7 @@ ENLARGED = 120      # sessions of the lower row
 HISTORY = 60        # sessions before a fan
 
 # Okabe and Ito's colours, which the colour-blind tell apart; line styles tell them apart in print.
-_BLACK, _BLUE, _ORANGE, _GREY, _LIGHT = "#000000", "#0072B2", "#D55E00", "#7F7F7F", "#BDBDBD"
+_BLACK, _BLUE, _ORANGE, _GREY = "#000000", "#0072B2", "#D55E00", "#7F7F7F"
 _GREEN, _PURPLE = "#009E73", "#CC79A7"
 _LOOKS = (
     {"color": _BLUE, "marker": "o"},
@@ -72,7 +72,7 @@ def plot_predictions(runs: Sequence[Run]) -> Figure:
             _draw_predictions(whole, run.results.forecasts, network, slice(None))
             _draw_predictions(enlarged, run.results.forecasts, network, slice(-ENLARGED, None))
             whole.set_title(f"{_label(run.manifest, runs)}{NAMES[network]}, all test sessions")
-            enlarged.set_title(f"{NAMES[network]}, the last {min(ENLARGED, len(run.results.forecasts.cutoffs))}")
+            enlarged.set_title(f"{NAMES[network]}, the last {min(ENLARGED, len(run.results.forecasts.cutoffs))} sessions")
         for row in grid[2 * number : 2 * number + 2]:
             row[0].set_ylabel(f"close {_unit(run.manifest.listing)}")
     _finish(figure, grid, runs, "next close, predicted one session before")
@@ -203,7 +203,7 @@ def _draw_predictions(axes: Axes, forecasts: Forecasts, network: str, part: slic
         ranges = forecasts.prices(model.quantile((0.025, 0.1, 0.9, 0.975)))[part, 0]    # (n_cutoffs, 4)
         axes.fill_between(sessions, ranges[:, 0], ranges[:, 3], color=_BLUE, alpha=0.18, lw=0, label="95 % range")
         axes.fill_between(sessions, ranges[:, 1], ranges[:, 2], color=_BLUE, alpha=0.30, lw=0, label="80 % range")
-    axes.plot(sessions, naive, color=_LIGHT, linewidth=3.0, label="naive: yesterday's close")
+    axes.plot(sessions, naive, color=_GREY, linewidth=3.4, label="naive: yesterday's close")
     axes.plot(sessions, forecasts.prices(model.location)[part, 0], color=_ORANGE, lw=1.2, ls="--", label="predicted")
     axes.plot(sessions, forecasts.prices(forecasts.y_true)[part, 0], color=_BLACK, linewidth=1.1, label="actual")
     _use_short_dates(axes)

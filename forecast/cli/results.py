@@ -96,8 +96,13 @@ def _figure(scores: dict[str, dict], name: str, column: str) -> str:
     value = scores[name][column]
     if value is None:
         return "- "
-    text = f"{100 * value:.1f}" if column in _NOMINAL or column in _HIGHEST_IS_BEST else f"{value:#.4g}"
-    return f"**{text}**" if value == _best(scores, column) else f"{text} "  # digits below digits, the star beside
+    text = _digits(value, column)
+    is_best = text == _digits(_best(scores, column), column)  # what reads the same is starred the same
+    return f"**{text}**" if is_best else f"{text} "           # digits below digits, the star beside
+
+
+def _digits(value: float, column: str) -> str:
+    return f"{100 * value:.1f}" if column in _NOMINAL or column in _HIGHEST_IS_BEST else f"{value:#.4g}"
 
 
 def _best(scores: dict[str, dict], column: str) -> float | None:
