@@ -18,6 +18,11 @@ ENVIRONMENT = {
 }
 
 
+def stock_layers_wanted() -> bool:
+    """Whether FORECAST_STOCK_LAYERS=1 asks for Keras's own recurrent layers: slower, equal to about 1e-6."""
+    return os.environ.get("FORECAST_STOCK_LAYERS", "0") == "1"
+
+
 def import_keras():
     """The `keras` module; takes 2.5 s the first time, so only training asks for it."""
     for name, value in ENVIRONMENT.items():

@@ -32,11 +32,10 @@ def build_network(network: str, config: Config, n_features: int):
 
 
 def _last_state(network: str, config: Config, window):
-    import keras
+    from forecast.networks.layers import FAST_LAYERS
 
-    layers = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
     attends = network == "attention_lstm"
-    layer = layers["lstm" if attends else network]
+    layer = FAST_LAYERS[network]
     states = window
     for depth in range(1, config.layers + 1):
         states = layer(config.units, return_sequences=attends or depth < config.layers)(states)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from forecast.config import Config
-from forecast.networks.backend import import_keras
+from forecast.errors import ForecastError
+from forecast.networks.epochs import (
+    VALIDATION_BATCH,
+    State,
+    capacity_for,
+    compile_epoch,
+    initial_state,
+    make_batches,
+    shuffled,
+)
 from forecast.windows.windows import Samples
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -71,7 +82,11 @@ class FitResult:
 
 
 def fit_network(task: FitTask, on_epoch: Callable[[Epoch], None]) -> FitResult:
-    """Train one network from one seed; the same task gives the same bits on the same versions."""
+    """Train one network from one seed; the same task gives the same bits on the same versions.
+
+    Raises:
+        ForecastError: no epoch had a finite validation loss.
+    """
     started = time.perf_counter()
     history: list[Epoch] = []
 
@@ -79,58 +94,69 @@ def fit_network(task: FitTask, on_epoch: Callable[[Epoch], None]) -> FitResult:
         history.append(epoch)
         on_epoch(epoch)
 
-    evaluated = _fit(task, "evaluation", task.config.epochs, note)
-    best_epoch = min(history, key=lambda epoch: epoch.validation_loss).epoch
-    deployed = _fit(task, "deployed", best_epoch, note) if task.everything else []
+    evaluated, best_epoch = _fit_until_validation_stops(task, note)
+    deployed = _fit_on_everything(task, best_epoch, note) if task.everything else []
     seconds = time.perf_counter() - started
     return FitResult(task.network, task.seed, evaluated, deployed, tuple(history), best_epoch, seconds)
 
 
-def _fit(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None]) -> list[np.ndarray]:
-    """Weights after one fit; the evaluation fit stops early and returns to its best epoch."""
-    from forecast.networks.builders import build_network
-    from forecast.networks.heads import student_t_loss
+def _fit_until_validation_stops(task: FitTask, note: Callable[[Epoch], None]) -> tuple[list[np.ndarray], int]:
+    """Weights of the epoch with the lowest validation loss, and that epoch."""
+    config, best, lowest, best_epoch = task.config, None, math.inf, 0
+    for epoch, state in _epochs(task, "evaluation", config.epochs, note):
+        if epoch.validation_loss < lowest:
+            best, lowest, best_epoch = state, epoch.validation_loss, epoch.epoch
+        elif epoch.epoch - best_epoch >= config.patience:
+            break
+    if best is None:
+        raise ForecastError(
+            f"{task.ticker}: the validation loss of {task.network}, seed {task.seed}, was never finite in"
+            f" {epoch.epoch} epochs with learning rate {config.learning_rate}. Use a smaller --learning-rate."
+        )
+    return _arrays(best), best_epoch
 
-    keras = import_keras()
+
+def _fit_on_everything(task: FitTask, epochs: int, note: Callable[[Epoch], None]) -> list[np.ndarray]:
+    """Weights after so many epochs on all sessions."""
+    for _, state in _epochs(task, "deployed", epochs, note):
+        pass
+    return _arrays(state)
+
+
+def _epochs(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None]) -> Iterator[tuple[Epoch, State]]:
+    """Each epoch with the state that it ends with; both fits have one shape, and so one compilation."""
     config = task.config
-    x, y = _stack(task.train if fit == "evaluation" else task.everything)
-    keras.utils.set_random_seed(task.seed)
-    network = build_network(task.network, config, x.shape[2])
+    samples = task.train if fit == "evaluation" else task.everything
+    n_windows = max(count_windows(task.train), count_windows(task.everything))
+    train = make_batches(*_stack(samples), config.batch_size, capacity_for(n_windows))
+    n_validated = count_windows(task.validation)
+    validation = make_batches(*_stack(task.validation), VALIDATION_BATCH, capacity_for(n_validated))
+    if fit == "deployed":
+        validation = validation._replace(n_batches=np.int32(0))
+    n_features = train.x.shape[2]
+    run_epoch = compile_epoch(task.network, config, n_features)
+    state = initial_state(task.network, config, n_features, task.seed)
     if fit in task.start:
-        network.set_weights(task.start[fit])
-    network.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
-        loss=student_t_loss if config.is_distribution else "mse",
-        jit_compile=False,  # XLA takes 2 to 5 s to compile what then trains for 10
-    )
-    callbacks = [_progress(task, fit, epochs, note)]
-    if fit == "evaluation":
-        callbacks.append(keras.callbacks.EarlyStopping(patience=config.patience, restore_best_weights=True))
-    network.fit(
-        x,
-        y,
-        batch_size=config.batch_size,
-        epochs=epochs,
-        validation_data=_stack(task.validation) if fit == "evaluation" else None,
-        validation_batch_size=1024,
-        callbacks=callbacks,
-        verbose=0,
-    )
-    return network.get_weights()
+        state = state._replace(weights=task.start[fit])
+    rng = np.random.default_rng(task.seed)
+    for number in range(1, epochs + 1):
+        state, loss, validation_loss = run_epoch(state, shuffled(train, rng), validation)
+        validated = float(validation_loss) if fit == "evaluation" else None
+        epoch = Epoch(task.ticker, task.network, task.seed, fit, number, epochs, float(loss), validated)
+        note(epoch)
+        yield epoch, state
+
+
+def count_windows(samples: tuple[Samples, ...]) -> int:
+    """Windows of all tickers together."""
+    return sum(len(each.cutoffs) for each in samples)
 
 
 def _stack(samples: tuple[Samples, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Windows of all tickers, one after the other: X (n_windows, lookback, n_features), y (n_windows, horizon)."""
     xs, ys = zip(*(sample.arrays() for sample in samples))
-    return np.ascontiguousarray(np.concatenate(xs)), np.concatenate(ys)
+    return np.concatenate(xs), np.concatenate(ys)
 
 
-def _progress(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None]):
-    """A Keras callback that notes each epoch."""
-    import keras
-
-    def on_epoch_end(epoch: int, logs: dict[str, float]) -> None:
-        validation_loss = float(logs["val_loss"]) if "val_loss" in logs else None
-        note(Epoch(task.ticker, task.network, task.seed, fit, epoch + 1, epochs, float(logs["loss"]), validation_loss))
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=on_epoch_end)
+def _arrays(state: State) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in state.weights]
