@@ -15,11 +15,9 @@ from forecast.networks.distribution import StudentT
 from forecast.prices.calendar import calendar_notice, last_closed_session, next_sessions
 from forecast.prices.sources import load_prices
 from forecast.prices.table import Prices
-from forecast.store.ledger import make_rows, record_forecasts
+from forecast.store.ledger import LEDGER, make_rows, record_forecasts
 from forecast.store.runs import Manifest, load_file, load_forecasters, load_manifest
 from forecast.windows.splits import first_cutoff
-
-LEDGER = "ledger.sqlite"
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ def predict(
     as_of: str | None = None,
     offline: bool = False,
     record: bool = True,
+    now: datetime | None = None,
     on_notice: Callable[[str], None] = lambda sentence: None,
 ) -> Prediction:
     """Forecast the next sessions with a stored run, and put the forecast on record before it is given back.
@@ -78,6 +77,7 @@ def predict(
         as_of: ISO date of the last session to be seen, to forecast from the past; never put on record.
         offline: never ask the network.
         record: write to the ledger.
+        now: the present, for tests; UTC.
         on_notice: hears what a person should know.
 
     Raises:
@@ -89,7 +89,8 @@ def predict(
     manifest = load_manifest(path)
     chosen = _chosen(manifest, network)
     steps = _checked_horizon(manifest, horizon)
-    prices = load_prices(manifest.ticker, source=manifest.source, folder=workspace / "data", offline=offline)
+    now = now or datetime.now(UTC)
+    prices = load_prices(manifest.ticker, source=manifest.source, folder=workspace / "data", offline=offline, now=now)
     for notice in prices.notices:
         on_notice(notice)
     if as_of is not None:
@@ -100,7 +101,7 @@ def predict(
     if notice:
         on_notice(notice)
     if record and as_of is None:
-        _record(workspace / "models" / LEDGER, prediction)
+        _record(workspace / "models" / LEDGER, prediction, now)
     return prediction
 
 
@@ -211,16 +212,16 @@ def _measured_coverage(path: Path, manifest: Manifest) -> dict[str, dict[str, fl
     return {name: {level: metrics[name]["overall"][level] for level in levels} for name in manifest.config.networks}
 
 
-def _record(ledger: Path, prediction: Prediction) -> None:
-    """Every network's forecast, before anything is printed; points alone have no distribution to grade."""
-    now = datetime.now(UTC)
-    closed = last_closed_session(prediction.prices.listing.exchange, now)
+def _record(ledger: Path, prediction: Prediction, now: datetime) -> None:
+    """Every network's forecast, before anything is printed; a simulated share's clock stands at its last session."""
+    prices = prediction.prices
+    closed = prices.sessions[-1] if prices.simulated else last_closed_session(prices.listing.exchange, now)
     rows = [
         row
         for network, forecast in prediction.networks.items()
         for row in make_rows(
             forecast,
-            prediction.prices,
+            prices,
             prediction.sessions,
             network=network,
             run_id=prediction.manifest.run_id,

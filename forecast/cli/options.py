@@ -21,7 +21,7 @@ Base = Annotated[
 ]
 Networks = Annotated[
     str | None,
-    typer.Option("--networks", help="Comma-separated: simple_rnn, lstm, gru, attention_lstm. [default: simple_rnn,lstm]"),
+    typer.Option("--networks", help="Comma-separated: simple_rnn, lstm, gru, attention_lstm. Default: simple_rnn,lstm."),
 ]
 Lookback = Annotated[int | None, typer.Option("--lookback", help="Sessions that a network sees.")]
 Horizon = Annotated[int | None, typer.Option("--horizon", help="Sessions ahead.")]
@@ -32,7 +32,7 @@ BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Windows in 
 LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Of Adam.")]
 NSeeds = Annotated[int | None, typer.Option("--n-seeds", help="Trainings of each network, averaged.")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes that train side by side. [default: one a core]")
+    int | None, typer.Option("--workers", min=1, help="Processes that train side by side. Default: one a core.")
 ]
 
 

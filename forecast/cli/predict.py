@@ -15,9 +15,9 @@ from forecast.cli.tables import print_json, print_table, print_text
 if TYPE_CHECKING:
     from forecast.prediction import Prediction
 
-Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="Sessions ahead. [default: all of the run's]")]
-Network = Annotated[str | None, typer.Option("--network", help="Of the run. [default: the best on validation]")]
-RunId = Annotated[str | None, typer.Option("--run", help="As `forecast runs list` shows it. [default: the champion]")]
+Horizon = Annotated[int | None, typer.Option("--horizon", min=1, help="Sessions ahead. Default: all of the run's.")]
+Network = Annotated[str | None, typer.Option("--network", help="Of the run. Default: the best on validation.")]
+RunId = Annotated[str | None, typer.Option("--run", help="As `forecast runs list` shows it. Default: the champion.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Forecast from this date, seeing nothing after it.")]
 NoRecord = Annotated[bool, typer.Option("--no-record", help="An experiment: leave the ledger alone.")]
 Chart = Annotated[Path | None, typer.Option("--chart", help="Draw a fan chart into this PNG file.")]
