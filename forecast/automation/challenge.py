@@ -15,6 +15,7 @@ from forecast.automation.executors import tell
 from forecast.automation.gate import Verdict, judge
 from forecast.config import Config, config_from_dict, dict_from_config, make_config
 from forecast.errors import ConfigError
+from forecast.evaluation.significance import MIN_OUTCOMES
 from forecast.networks.training import FitResult, FitTask, fit_network
 from forecast.pipeline import Study, assess, make_study, make_tasks
 from forecast.prediction import predict
@@ -133,14 +134,16 @@ def split_for_gate(n_sessions: int, config: Config, gate: int) -> Split:
     Raises:
         ConfigError: too short a gate.
     """
-    smallest = config.horizon + MIN_OUTSAMPLE_WINDOWS - 1
+    horizon = config.horizon
+    n_forecasts = max(MIN_OUTCOMES, 2 * horizon)  # what the tests of the verdict need
+    smallest = n_forecasts + horizon - 1
     if gate < smallest:
         raise ConfigError(
-            f"gate is {gate} sessions; {MIN_OUTSAMPLE_WINDOWS} forecasts of {config.horizon} sessions need at least"
-            f" {smallest}. Set gate = {smallest} in forecast.toml."
+            f"gate is {gate} sessions; {n_forecasts} forecasts of {horizon} sessions need at least {smallest}."
+            f" Set gate = {smallest} in forecast.toml."
         )
-    n_validation = max(round(n_sessions * config.validation_fraction), smallest)
-    return split_at(n_sessions, n_sessions - gate, n_validation, config.lookback, config.horizon)
+    n_validation = max(round(n_sessions * config.validation_fraction), MIN_OUTSAMPLE_WINDOWS + horizon - 1)
+    return split_at(n_sessions, n_sessions - gate, n_validation, config.lookback, horizon)
 
 
 def make_fits(challenge: Challenge) -> list[FitTask]:

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from forecast.evaluation.evidence import ModelLosses, make_losses
+from forecast.evaluation.significance import MIN_OUTCOMES
 from forecast.library import best_network
 from forecast.networks.forecaster import Forecaster
 from forecast.pipeline import Study, Trained
 from forecast.store.runs import load_forecasters, load_manifest
-from forecast.windows.splits import MIN_OUTSAMPLE_WINDOWS
 
 # A fit that has seen newer sessions takes over unless it is clearly worse: the mean CRPS over some
 # 60 sessions differs by up to about this much between fits that differ in their seeds alone.
@@ -54,12 +54,12 @@ def judge(trained: Trained, champion: Path) -> Verdict:
         return Verdict(False, f"the champion {champion.name} has ranges, the challenger has none")
     seen = np.datetime64(manifest.cutoffs["validation_end"])
     cutoffs = study.split.test[study.prices.sessions[study.split.test] >= seen]
-    if len(cutoffs) < MIN_OUTSAMPLE_WINDOWS:
+    if len(cutoffs) < MIN_OUTCOMES:
         return Verdict(
             True,
             f"the champion {champion.name} has learned from sessions up to {seen}, so that only"
             f" {len(cutoffs)} of the gate's {len(study.split.test)} forecasts can be compared;"
-            f" {MIN_OUTSAMPLE_WINDOWS} are needed",
+            f" {MIN_OUTCOMES} are needed",
         )
     old = load_forecasters(champion, manifest, "evaluation")[manifest.serving]
     return compare(study, cutoffs, trained.evaluation[best_network(trained)], old)
