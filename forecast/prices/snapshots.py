@@ -12,56 +12,26 @@ so that a command that only looks answers at once.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import os
-import tempfile
+import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from forecast.errors import DataError, ForecastError, TryAgainLater, UsageError
-from forecast.prices.table import QUOTE_COLUMNS, Listing, Prices, Quotes, prices_from_quotes
+from forecast.prices.snapshot_format import (
+    Snapshot,
+    bytes_from_json,
+    csv_from_quotes,
+    json_from_snapshot,
+    quotes_from_csv,
+    sha256_of,
+    snapshot_from_json,
+)
+from forecast.prices.table import Prices, Quotes, prices_from_quotes
 from forecast.prices.tickers import folder_from_ticker
 
-SCHEMA = 1
 LOCK_TIMEOUT = 120.0  # [s] longer than a slow download with its retries
-_HEADER = "Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits"
-_UNHASHED = ("sha256", "fetched_at")  # the same content fetched twice is one snapshot
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known of one stored download besides its prices.
-
-    Args:
-        ticker, source, listing, simulated: as in `Prices`.
-        n_sessions: number of rows.
-        first, last: ISO dates of the oldest and newest session.
-        notices: sentences about what was dropped on the way in.
-        missing: ISO dates on which the exchange was open and the source has no row.
-        anomalies: sentences about rows that were kept and look odd.
-        fetched_at: when it was downloaded or read, UTC.
-        sha256: hash of the CSV file and of everything above, the snapshot's name.
-    """
-
-    ticker: str
-    source: str
-    listing: Listing
-    n_sessions: int
-    first: str
-    last: str
-    simulated: bool = False
-    notices: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    anomalies: tuple[str, ...] = ()
-    fetched_at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
-    sha256: str = ""
 
 
 def snapshot_folder(folder: Path, ticker: str) -> Path:
@@ -115,17 +85,17 @@ def save_snapshot(folder: Path, snapshot: Snapshot, quotes: Quotes) -> Snapshot:
     """
     path = snapshot_folder(folder, snapshot.ticker)
     _remove_leftovers(path)
-    content = _csv_from_quotes(quotes)
-    document = _json_from_snapshot(snapshot)
-    sha256 = _sha256(content, document)
+    content = csv_from_quotes(quotes)
+    document = json_from_snapshot(snapshot)
+    sha256 = sha256_of(content, document)
     try:
         return read_snapshot(folder, snapshot.ticker, sha256)[0]
     except DataError:  # not there, or damaged: write it
         pass
     document |= {"sha256": sha256, "fetched_at": snapshot.fetched_at.isoformat()}
     write_whole(path / f"{sha256}.csv", content)
-    write_whole(path / f"{sha256}.json", _bytes_from_json(document))
-    return _snapshot_from_json(document)
+    write_whole(path / f"{sha256}.json", bytes_from_json(document))
+    return snapshot_from_json(document)
 
 
 def read_snapshot(folder: Path, ticker: str, sha256: str) -> tuple[Snapshot, bytes]:
@@ -140,9 +110,9 @@ def read_snapshot(folder: Path, ticker: str, sha256: str) -> tuple[Snapshot, byt
     try:
         document = json.loads(path.read_bytes())
         content = path.with_suffix(".csv").read_bytes()
-        intact = _sha256(content, document) == document["sha256"] == sha256
+        intact = sha256_of(content, document) == document["sha256"] == sha256
         intact = intact and document["ticker"] == ticker
-        snapshot = _snapshot_from_json(document)
+        snapshot = snapshot_from_json(document)
     except FileNotFoundError as missing:
         raise DataError(
             f"{ticker} has no snapshot {sha256[:12]}: {missing.filename} is not there. "
@@ -279,21 +249,20 @@ def write_current(folder: Path, ticker: str, source: str, **entry: str) -> None:
     current = read_current(folder, ticker)
     if current.get(source) != entry:
         path = snapshot_folder(folder, ticker) / "current.json"
-        write_whole(path, _bytes_from_json(current | {source: entry}))
+        write_whole(path, bytes_from_json(current | {source: entry}))
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that at any moment it is there as a whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
@@ -309,54 +278,3 @@ def _remove_leftovers(path: Path) -> None:
     for orphan in path.glob("*.csv"):
         if not orphan.with_suffix(".json").exists():
             orphan.unlink(missing_ok=True)
-
-
-def quotes_from_csv(content: bytes) -> Quotes:
-    """Rows from a snapshot's CSV; inverse of `_csv_from_quotes`."""
-    rows = list(csv.reader(io.StringIO(content.decode("ascii"))))[1:]
-    columns = list(zip(*rows, strict=True))
-    numbers = [np.array([float(cell or "nan") for cell in column]) for column in columns[1:]]
-    return Quotes(np.array(columns[0], dtype="datetime64[D]"), *numbers)
-
-
-def _csv_from_quotes(quotes: Quotes) -> bytes:
-    """A snapshot's CSV; every number has the digits that bring back the same float64."""
-    columns = [np.datetime_as_string(quotes.sessions).tolist()]
-    for name in QUOTE_COLUMNS[1:]:
-        columns.append([_format_number(value) for value in getattr(quotes, name).tolist()])
-    lines = [_HEADER, *(",".join(row) for row in zip(*columns, strict=True))]
-    return ("\n".join(lines) + "\n").encode("ascii")
-
-
-def _format_number(value: float) -> str:
-    if value != value:
-        return ""
-    return str(int(value)) if value.is_integer() else repr(value)
-
-
-def _sha256(content: bytes, document: dict) -> str:
-    """The name of a snapshot: hash of its CSV and of its description but for the fetch time."""
-    described = {key: value for key, value in document.items() if key not in _UNHASHED}
-    return hashlib.sha256(content + _bytes_from_json(described)).hexdigest()
-
-
-def _bytes_from_json(document: dict) -> bytes:
-    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
-
-
-def _json_from_snapshot(snapshot: Snapshot) -> dict:
-    """The part of a snapshot's side file that its hash covers."""
-    document = {"schema": SCHEMA, **vars(snapshot), **vars(snapshot.listing)}
-    for name in ("notices", "missing", "anomalies"):
-        document[name] = list(document[name])
-    return {key: value for key, value in document.items() if key not in ("listing", *_UNHASHED)}
-
-
-def _snapshot_from_json(document: dict) -> Snapshot:
-    """Inverse of `_json_from_snapshot`, for a side file with its hash and fetch time."""
-    listing = Listing(**{name: document[name] for name in Listing.__dataclass_fields__})
-    fields = {name: document[name] for name in Snapshot.__dataclass_fields__ if name != "listing"}
-    for name in ("notices", "missing", "anomalies"):
-        fields[name] = tuple(fields[name])
-    fields["fetched_at"] = datetime.fromisoformat(document["fetched_at"]).astimezone(UTC)
-    return Snapshot(listing=listing, **fields)

@@ -165,6 +165,8 @@ def _translated(ticker: str, failure: Exception, status: int | None) -> Forecast
             f"Yahoo turned the request for {ticker} away (HTTP {status}). Update yfinance, or try "
             "from another network."
         )
+    if isinstance(failure, YFPricesMissingError) and "symbol may be delisted" in str(failure.yahoo_reason):
+        return _unknown(ticker, failure.yahoo_reason)
     if isinstance(failure, YFPricesMissingError):
         reason = f": {failure.yahoo_reason}" if failure.yahoo_reason else ""
         return NoPrices(f"Yahoo answered, and has no daily prices of {ticker}{reason}.")
@@ -196,14 +198,18 @@ def _translated_refusal(ticker: str, refused: _Refused) -> ForecastError:
     if refused.status == 429:
         return _rate_limit(ticker)
     if refused.status == 404:
-        return UnknownTicker(
-            f"Yahoo does not know {ticker} (HTTP 404{description and ': '}{description}). It may be "
-            "misspelt, renamed or delisted: look it up on finance.yahoo.com."
-        )
+        return _unknown(ticker, "HTTP 404" + (description and f": {description}"))
     if refused.status >= 500:
         return _Temporary(f"Yahoo failed to answer for {ticker} (HTTP {refused.status}).")
     return NoPrices(
         f"Yahoo gives no daily prices of {ticker} (HTTP {refused.status}{description and ': '}{description})."
+    )
+
+
+def _unknown(ticker: str, reason: str) -> UnknownTicker:
+    return UnknownTicker(
+        f"Yahoo does not know {ticker} ({reason}). It may be misspelt, renamed or delisted: look it up "
+        "on finance.yahoo.com."
     )
 
 

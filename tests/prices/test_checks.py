@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.errors import DataError
-from forecast.prices.checks import check_quotes, few_of, listed, split_ratio
+from forecast.prices.checks import check_quotes, few_of, listed
+from forecast.prices.jumps import split_ratio
 from forecast.prices.demo import simulate_demo
 from forecast.prices.files.reader import read_price_file
 from forecast.prices.table import Quotes

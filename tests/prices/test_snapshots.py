@@ -25,13 +25,13 @@ from forecast.prices.snapshots import (
     load_quotes,
     load_snapshot,
     prune_snapshots,
-    quotes_from_csv,
     read_current,
     save_snapshot,
     snapshot_folder,
     ticker_lock,
     write_current,
 )
+from forecast.prices.snapshot_format import csv_from_quotes, quotes_from_csv
 from forecast.prices.table import Listing, Quotes, prices_from_quotes
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -67,7 +67,7 @@ def test_prices_come_back_bit_for_bit_with_all_that_is_known(tmp_path):
 def test_every_number_survives_the_file(values):
     sessions = np.datetime64("2024-01-01") + np.arange(len(values))
     quotes = Quotes.of(sessions, close=np.array(values))
-    back = quotes_from_csv(snapshots._csv_from_quotes(quotes))
+    back = quotes_from_csv(csv_from_quotes(quotes))
     np.testing.assert_array_equal(back.close, quotes.close)
     assert np.isnan(back.open).all()
 

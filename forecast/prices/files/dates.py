@@ -20,6 +20,7 @@ _SHAPES = {
     shape: re.compile(pattern + _TIME, re.IGNORECASE | re.ASCII)
     for shape, pattern in {
         "year first": r"(?P<x>\d{4})([-/. ])(?P<y>\d{1,2})\2(?P<z>\d{1,2})",
+        "ideographs": r"(?P<x>\d{4})[年년]\s?(?P<y>\d{1,2})[月월]\s?(?P<z>\d{1,2})[日일]",
         "digits": r"(?P<x>(?:19|20)\d{2})(?P<y>\d{2})(?P<z>\d{2})",
         "year last": r"(?P<x>\d{1,2})([-/. ])(?P<y>\d{1,2})\2(?P<z>\d{4})",
         "short year": r"(?P<x>\d{1,2})([-/. ])(?P<y>\d{1,2})\2(?P<z>\d{2})",
@@ -34,6 +35,7 @@ _SHAPES = {
 # Positions of year, month and day among (x, y, z).
 _ORDERS = {
     "year first": ("yyyy-mm-dd",),
+    "ideographs": ("yyyy-mm-dd",),
     "digits": ("yyyy-mm-dd",),
     "year month": ("yyyy-mm-dd",),
     "day month": ("dd-mm-yyyy",),

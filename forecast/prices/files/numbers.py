@@ -12,7 +12,7 @@ _THOUSAND_SPACES = re.compile(r"(?<=\d)[\s\u00a0\u202f'’_](?=\d{3})")
 _CURRENCY = re.compile(
     r"^(?:US\$|R\$|HK\$|[$€£¥₹₩₽]|[A-Z]{3}(?=[\s\d]))\s*|\s*(?:[$€£¥₹₩₽]|(?<=[\s\d])[A-Z]{3})$"
 )
-_MULTIPLE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_MULTIPLE = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12, "万": 1e4, "亿": 1e8, "億": 1e8}
 _SIGNED, _POWER = r"(?=[+-]?[.,]?\d)[+-]?", r"(?:[eE][+-]?\d+)?"
 _PLAIN = re.compile(r"\d+(?:\.\d+)?\Z", re.ASCII)  # nine cells of ten, with nothing to strip or decide
 _NUMBER = {

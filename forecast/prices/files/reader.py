@@ -124,7 +124,8 @@ def _choose_columns(
     columns: list[Column], body: list[Row], ticker: str, path: Path
 ) -> tuple[dict[str, Column], list[str]]:
     """One column for each field of `Quotes` that the file has, and what to tell about it."""
-    chosen, notices = {}, []
+    chosen: dict[str, Column] = {}
+    notices: list[str] = []
     labelled = not any(column.field == "close" and not column.label for column in columns)
     for field in ("date", *_NUMBERS):
         candidates = [column for column in columns if column.field == field]
@@ -133,6 +134,9 @@ def _choose_columns(
             chosen[field] = _best(plain, path)
         elif candidates and labelled:  # else "Volume BTC" beside a plain "Close" is no ticker's
             chosen[field] = _labelled(candidates, ticker, path)
+    label = chosen["close"].label if "close" in chosen else ""
+    if label and label.upper() != ticker:
+        notices.append(f"The file calls it {label[:40]!r}, not {ticker}.")
     if "close" not in chosen and "adj_close" in chosen:
         chosen["close"] = chosen["adj_close"]
     if "close" not in chosen:

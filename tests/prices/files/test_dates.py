@@ -76,5 +76,5 @@ def test_words_and_prices_are_not_taken_for_dates():
 
 def test_many_formats_agree_on_a_day():
     day = np.datetime64("2024-10-25", "D")
-    spelled = ("2024-10-25", "2024/10/25", "2024.10.25", "25.10.2024", "10/25/2024", "25 Oct 2024", "October 25, 2024")
+    spelled = ("2024-10-25", "2024/10/25", "2024.10.25", "25.10.2024", "10/25/2024", "25 Oct 2024", "October 25, 2024", "2024年10月25日")
     assert {sessions(cell)[0] for cell in spelled} == {str(day)}

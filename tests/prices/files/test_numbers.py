@@ -22,6 +22,7 @@ from forecast.prices.files.numbers import decimal_mark, is_null, number_from_cel
         ("1'234.56", ".", 1234.56),
         ("-0.5", ".", -0.5),
         ("1e-5", ".", 1e-5),
+        ("7765.5万", ".", 77655000.0),
         ("EUR 12.5", ".", 12.5),
         ("R$ 12,5", ",", 12.5),
     ],

@@ -173,6 +173,11 @@ def test_a_header_of_tickers_above_fields_is_understood_too(tmp_path):
     assert (quotes.open[0], quotes.close[0]) == (250.5, 248.25)
 
 
+def test_columns_of_another_ticker_are_read_and_said(tmp_path):
+    file = read_lines(tmp_path, "Date,FB.Open,FB.Close", "2024-01-02,1.5,2.5", ticker="META")
+    assert file.quotes.close.tolist() == [2.5] and file.notices == ("The file calls it 'FB', not META.",)
+
+
 def test_a_column_a_ticker_gives_closes_alone(tmp_path):
     quotes = read_lines(tmp_path, "Date,AAPL,TSLA", "2024-01-02,185.5,248.25", ticker="TSLA").quotes
     assert quotes.close.tolist() == [248.25]
