@@ -21,10 +21,13 @@ import numpy as np
 
 from forecast import pipeline
 from forecast.config import Config
+from forecast.networks.forecaster import Forecaster
 from forecast.networks.parallel import fit_networks
 from forecast.networks.training import Epoch, FitResult, FitTask
 from forecast.pipeline import Study
 from forecast.prices.table import Prices
+from forecast.store.results import Forecasts
+from forecast.windows.scaler import Scaler
 
 STAGES = ("features", "scaler", "windows", "weights", "calibration", "forecasts")
 MAX_EPOCHS = 2  # a leak shows in the first step of a training as well as in the last
@@ -35,10 +38,11 @@ class Stages:
     """The pipeline's own steps, which the audit watches; a test puts one that leaks in the place of one."""
 
     make_study: Callable[..., Study] = pipeline.make_study
-    fit_scalers: Callable = pipeline.fit_scalers
+    fit_scalers: Callable[[Study], tuple[Scaler, Scaler]] = pipeline.fit_scalers
     make_tasks: Callable[..., list[FitTask]] = pipeline.make_tasks
-    make_evaluation: Callable = pipeline.make_evaluation
-    forecast_test: Callable = pipeline.forecast_test
+    fit_networks: Callable[..., list[FitResult]] = fit_networks
+    make_evaluation: Callable[..., dict[str, Forecaster]] = pipeline.make_evaluation
+    forecast_test: Callable[..., Forecasts] = pipeline.forecast_test
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Leak:
     Args:
         stage, name: where.
         cutoff: ISO date; everything after it was corrupted.
-        session: ISO date of the session whose number changed, at or before the cutoff.
+        session: ISO date of the session that the number belongs to.
         before, after: the number, from prices as they are and from corrupted ones; NaN where there is none.
         n_changed: numbers of the stage that changed.
     """
@@ -126,7 +130,7 @@ def audit(
     studies = [clean, *(stages.make_study(corrupt(prices, cutoff, config.seed), config) for cutoff in cutoffs)]
     trained = [0, *(i for i, cutoff in enumerate(cutoffs, 1) if cutoff >= last_validation_session(clean))]
     tasks = [[replace(task, everything=()) for task in stages.make_tasks(studies[i])] for i in trained]
-    fits = iter(fit_networks([task for own in tasks for task in own], workers, on_epoch))
+    fits = iter(stages.fit_networks([task for own in tasks for task in own], workers, on_epoch))
     fits_of = {i: [next(fits) for _ in own] for i, own in zip(trained, tasks)}
     expected = trace(clean, fits_of[0], stages)
     n_compared, leaks = {}, []

@@ -28,6 +28,16 @@ def tiny_prices():
 
 
 @pytest.fixture(scope="session")
+def tiny_file(tiny_prices, tmp_path_factory) -> Path:
+    """The tiny prices as a person's own file, ACME.csv."""
+    columns = ("sessions", "open", "high", "low", "close", "volume")
+    rows = zip(*(getattr(tiny_prices, column) for column in columns))
+    path = tmp_path_factory.mktemp("prices") / "ACME.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_configs():
     """Both recipes with all four networks, as small as they come."""
     from forecast.config import make_config
