@@ -8,23 +8,15 @@ pandas 3.1), weekdays stand in, and `calendar_notice` says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
 
+from forecast.prices.schedules import Schedule, load_schedule
+
 WITHOUT_CALENDAR = ("24/7", "24/5", "weekdays")
-_FIRST_YEAR = 1970  # exchange_calendars takes older New Year's Days of XNYS for sessions
 _DAY = np.timedelta64(1, "D")
-
-
-@dataclass(frozen=True)
-class _Schedule:
-    """The sessions that a calendar knows: dates and closing times [UTC], shape (n_sessions,)."""
-
-    sessions: np.ndarray  # datetime64[D]
-    closes: np.ndarray  # datetime64[s]
 
 
 def next_sessions(exchange: str, after: np.datetime64, count: int) -> np.ndarray:
@@ -142,26 +134,9 @@ def _known(exchange: str, since: np.datetime64) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _schedule(exchange: str, since: int) -> _Schedule:
-    """Sessions from the first day of a year on, or from where the calendar begins; maybe none."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # exchange_calendars 4.13 meets deprecations of pandas 3.1
-        import exchange_calendars
-        import pandas
-
-        try:
-            calendar = exchange_calendars.get_calendar(exchange)
-            start = pandas.Timestamp(f"{max(since, _FIRST_YEAR)}-01-01")
-            if start < calendar.first_session:
-                start = max(start, calendar.bound_min() or start)
-                calendar = exchange_calendars.get_calendar(exchange, start=start)
-        except (ValueError, NotImplementedError):  # its rules contradict each other or pandas
-            return _Schedule(np.array([], "datetime64[D]"), np.array([], "datetime64[s]"))
-        sessions = calendar.sessions.to_numpy().astype("datetime64[D]")
-        closes = calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[s]")
-    return _Schedule(sessions, closes)
+def _schedule(exchange: str, since: int) -> Schedule:
+    """What the calendar of an exchange knows from a year on, read once a process."""
+    return load_schedule(exchange, since)
 
 
 def _decade(session: np.datetime64) -> int:
