@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.prices import calendar
+from forecast.prices.schedules import Schedule
 from forecast.prices.calendar import (
     calendar_notice,
     closing_times,
@@ -77,7 +78,7 @@ def test_an_unknown_calendar_says_so():
 
 
 def test_a_calendar_that_cannot_be_built_gives_weekdays(monkeypatch):
-    empty = calendar._Schedule(np.array([], "datetime64[D]"), np.array([], "datetime64[s]"))
+    empty = Schedule(np.array([], "datetime64[D]"), np.array([], "datetime64[s]"))
     monkeypatch.setattr(calendar, "_schedule", lambda exchange, since: empty)
     days = next_sessions("XNYS", np.datetime64("2026-12-24"), 2)
     assert days.astype(str).tolist() == ["2026-12-25", "2026-12-28"]
