@@ -90,3 +90,11 @@ def workspace(stored, tmp_path) -> Path:
 def environment(tmp_path) -> dict[str, str]:
     """The variables of a command in a process of its own: 80 columns, and no workspace but a fresh one."""
     return os.environ | {"FORECAST_HOME": str(tmp_path), "COLUMNS": "80", "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def user_cache(tmp_path_factory):
+    """A cache folder of the test run's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
