@@ -33,6 +33,7 @@ from forecast.prices.yahoo import NoPrices, download_quotes
 SETTLING = timedelta(minutes=20)  # Yahoo's quotes lag behind some exchanges by a quarter of an hour
 LATE = timedelta(hours=1)  # until Yahoo is asked again for a session that it did not have yet
 UNKNOWN_FOR = timedelta(days=1)  # until Yahoo is asked again for a ticker that it did not know
+STALE_AFTER = 14  # days since the last session; the longest holidays of an exchange are shorter
 MAX_LOST = 0.05  # share of the old dates that a new download may lack
 
 
@@ -62,23 +63,45 @@ def fetch_prices(
 
 def load_yahoo(ticker: str, folder: Path, offline: bool, now: datetime) -> Prices:
     """Yahoo's prices: stored ones where nothing is due or nothing can be asked, else new ones."""
-    current, damages = _current_snapshot(folder, ticker)
+    current, notices = _current_snapshot(folder, ticker)
     if offline and current is None:
-        others = {snapshot.source for snapshot in list_snapshots(folder, ticker)}
-        hint = f" Stored from elsewhere: {listed(sorted(others))}; --csv FILE reads it." if others else ""
-        raise SourceUnavailable(
-            f"No prices of {ticker} from Yahoo are stored in {folder}, and --offline forbids to ask. "
-            f"Run `forecast data fetch {ticker}` with a network first.{hint}" + " ".join(["", *damages])
-        )
-    if current and (offline or (not damages and not _is_due(folder, current, now))):
-        return _noticed(load_snapshot(folder, ticker, current.sha256), *damages)
+        raise _nothing_stored(folder, ticker, notices)
+    if current and (offline or (not notices and not _is_due(folder, current, now))):
+        prices = load_snapshot(folder, ticker, current.sha256)
+    else:
+        prices, failures = _fetch_or_fall_back(ticker, folder, current, now)
+        notices = notices + failures
+    age = (np.datetime64(now.date(), "D") - prices.sessions[-1]).astype(int)
+    if age > STALE_AFTER:
+        notices = [*notices, f"The newest session of {ticker} is {prices.sessions[-1]}, {age} days ago."]
+    return replace(prices, notices=(*notices, *prices.notices))
+
+
+def _fetch_or_fall_back(
+    ticker: str, folder: Path, current: Snapshot | None, now: datetime
+) -> tuple[Prices, list[str]]:
+    """New prices, or the stored ones with a sentence that says why and how old they are."""
     try:
-        return _noticed(fetch_prices(ticker, folder=folder, now=now), *damages)
+        return fetch_prices(ticker, folder=folder, now=now), []
+    except UnknownTicker as failure:
+        if current is None:
+            raise
+        hint = f"Its prices up to {current.last} stay; --offline works with them."
+        raise UnknownTicker(f"{failure} {hint}") from failure
     except (SourceUnavailable, TryAgainLater, NoPrices) as failure:
         if current is None:
             raise
         age = f"{failure} The prices of {_describe_age(current, now)} serve."
-        return _noticed(load_snapshot(folder, ticker, current.sha256), *damages, age)
+        return load_snapshot(folder, ticker, current.sha256), [age]
+
+
+def _nothing_stored(folder: Path, ticker: str, damages: list[str]) -> SourceUnavailable:
+    """What to say offline, when nothing intact of Yahoo's is stored."""
+    others = sorted({snapshot.source for snapshot in list_snapshots(folder, ticker)})
+    hint = [f"Stored from elsewhere: {listed(others)}; --csv FILE reads it."] if others else []
+    fetch = f"Run `forecast data fetch {ticker}` with a network first."
+    missing = f"No prices of {ticker} from Yahoo are stored in {folder}, and --offline forbids to ask."
+    return SourceUnavailable(" ".join([missing, fetch, *hint, *damages]))
 
 
 def ask_again_at(exchange: str, last: np.datetime64, now: datetime) -> str:
@@ -189,8 +212,3 @@ def _check_known(ticker: str, folder: Path, now: datetime) -> None:
             f"Yahoo did not know {ticker} when asked at {asked_at:%Y-%m-%d %H:%M} UTC, and is asked "
             f"again a day later. `forecast data fetch {ticker} --force` asks now."
         )
-
-
-def _noticed(prices: Prices, *notices: str) -> Prices:
-    """The same prices with more to say, most urgent first."""
-    return replace(prices, notices=(*notices, *prices.notices))

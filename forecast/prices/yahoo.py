@@ -123,7 +123,8 @@ def _import_yfinance(cache: Path):
     import yfinance
 
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"^yfinance")
-    logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what matters is raised, and translated
+    for name in ("yfinance", "bs4"):  # what matters is raised, and translated
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     yfinance.config.debug.hide_exceptions = False
     yfinance.config.network.retries = 0
     cache.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,8 @@ def test_a_session_that_is_only_late_is_asked_for_an_hour_later(yahoo, tmp_path)
 def test_a_share_that_left_the_exchange_is_asked_for_once_a_day(yahoo, tmp_path):
     serve(yahoo, make_rows(40, "2022-10-27"))
     for hours in range(0, 40, 4):
-        load_prices("TSLA", source="yahoo", folder=tmp_path, now=NIGHT + timedelta(hours=hours))
+        prices = load_prices("TSLA", source="yahoo", folder=tmp_path, now=NIGHT + timedelta(hours=hours))
+        assert "The newest session of TSLA is 2022-10-27, 138" in prices.notices[0]
     assert yahoo.n_charts() == 1
 
 
@@ -170,6 +171,14 @@ def test_an_unknown_ticker_is_remembered_for_a_day(yahoo, tmp_path):
         assert yahoo.n_charts() == requests
     serve(yahoo, make_rows(), "NOSUCH")
     assert len(fetch_prices("NOSUCH", folder=tmp_path, now=NIGHT + timedelta(hours=26), force=True)) == 40
+
+
+def test_a_ticker_that_yahoo_forgot_is_refused_and_its_stored_prices_offered(yahoo, tmp_path):
+    serve(yahoo, make_rows(40, "2026-08-13"))
+    fetch_prices("TSLA", folder=tmp_path, now=NIGHT - timedelta(days=1))
+    yahoo.fail("TSLA", "http 404")
+    with pytest.raises(UnknownTicker, match="up to 2026-08-13 stay; --offline works with them"):
+        load_prices("TSLA", source="yahoo", folder=tmp_path, now=NIGHT)
 
 
 def test_a_renamed_ticker_is_refused_with_its_new_name(yahoo, tmp_path):
@@ -280,7 +289,8 @@ def test_twenty_processes_at_once_ask_once_and_agree(yahoo, tmp_path):
     script = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
         "from forecast.prices.sources import load_prices\n"
-        f"p = load_prices('TSLA', source='yahoo', folder=Path({str(tmp_path)!r}), now=datetime(2026, 8, 15, 3, tzinfo=UTC))\n"
+        f"folder, now = Path({str(tmp_path)!r}), datetime(2026, 8, 15, 3, tzinfo=UTC)\n"
+        "p = load_prices('TSLA', source='yahoo', folder=folder, now=now)\n"
         "print(p.snapshot, len(p), p.close.sum())"
     )
     command = [sys.executable, "-c", script]
