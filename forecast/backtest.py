@@ -187,7 +187,7 @@ def score_fold(number: int, study: Study, fits: Sequence[FitResult]) -> ScoredFo
     scores = FoldScores(
         number=number,
         cutoffs=make_cutoffs(study),
-        metrics=pipeline.score_models(forecasts, study),
+        models=pipeline.score_models(forecasts, study),
         seed_losses={name: list(losses.seed_losses) for name, losses in evidence.networks.items()},
         share_outside=evidence.share_outside,
         best_epochs={name: [fit.best_epoch for fit in fits if fit.network == name] for name in forecasters},
@@ -205,7 +205,7 @@ def pool(folds: Sequence[ScoredFold], prices: Prices, first: Fold, config: Confi
     insample = prices.close[: first.split.n_insample]
     metrics = {
         name: {
-            "kind": folds[0].scores.metrics[name]["kind"],
+            "kind": folds[0].scores.models[name]["kind"],
             **score(model, forecasts.y_true, forecasts.last_close, insample),
         }
         for name, model in forecasts.models.items()
@@ -226,7 +226,7 @@ def pool(folds: Sequence[ScoredFold], prices: Prices, first: Fold, config: Confi
 
 def mean_over_folds(folds: Sequence[ScoredFold], model: str) -> dict[str, float | None]:
     """A model's scores over all steps, each the mean of what the folds have; None where a fold has none."""
-    scores = [fold.scores.metrics[model]["overall"] for fold in folds]
+    scores = [fold.scores.models[model]["overall"] for fold in folds]
     columns = {metric: [score[metric] for score in scores] for metric in METRICS}
     means = {metric: None if None in values else float(np.mean(values)) for metric, values in columns.items()}
     return means | {"n": sum(columns["n"])}

@@ -131,7 +131,7 @@ def plot_folds(folds: Sequence[ScoredFold], config: Config, title: str, listing:
     metric, baseline = ("crps", "garch") if config.is_distribution else ("mae", "naive")
     name = "CRPS [%]" if config.is_distribution else f"MAE {_unit(listing)}"
     models = {network: NAMES[network] for network in config.networks} | {"garch": "GARCH(1,1)-t", "naive": "naive"}
-    errors = {model: np.array([fold.scores.metrics[model]["overall"][metric] for fold in folds]) for model in models}
+    errors = {model: np.array([fold.scores.models[model]["overall"][metric] for fold in folds]) for model in models}
     numbers = np.arange(1, len(folds) + 1)
     looks = (*_LOOKS[: len(config.networks)], *_BASELINE_LOOKS)
     for look, (model, label) in zip(looks, models.items()):

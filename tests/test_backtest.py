@@ -54,7 +54,7 @@ def test_pooled_errors_are_those_of_the_folds_together(finished, model):
     means = mean_over_folds(finished.folds, model)
     for metric in ("mae", "crps", "pinball", "coverage_80", "width_95"):
         assert pooled[metric] == pytest.approx(means[metric], rel=1e-9)
-    squares = [fold.scores.metrics[model]["overall"]["rmse"] ** 2 for fold in finished.folds]
+    squares = [fold.scores.models[model]["overall"]["rmse"] ** 2 for fold in finished.folds]
     assert pooled["rmse"] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-9)
     assert pooled["n"] == means["n"] == finished.layout.step_size * LAYOUT.n_folds * 2
 

@@ -115,7 +115,7 @@ def print_folds(finished: Backtest, title: str) -> None:
     }
     rows = []
     for fold in finished.folds:
-        errors = [fold.scores.metrics[name]["overall"][metric] for name in names]
+        errors = [fold.scores.models[name]["overall"][metric] for name in names]
         rows.append([f"{fold.scores.number}  {fold.scores.cutoffs['test_start']}", *_figures(errors)])
     rows.append(["mean", *_figures([mean_over_folds(finished.folds, name)[metric] for name in names])])
     print_table(f"{title}: {unit} of each", ["fold, test from", *names.values()], rows, "* best of its fold")

@@ -23,7 +23,7 @@ class FoldScores:
     Args:
         number: from 1, oldest first.
         cutoffs: ISO dates of the first and the last session, and of those that each part begins and ends with.
-        metrics: by model: its kind, its scores overall and by horizon, as the JSON output has them.
+        models: by name: its kind, its scores overall and by horizon, as the JSON output has them.
         seed_losses: by network, the mean loss of each seed's network alone.
         share_outside: share of the test closes outside the range of the insample closes.
         best_epochs: by network, the epoch that validation chose for each seed.
@@ -32,7 +32,7 @@ class FoldScores:
 
     number: int
     cutoffs: dict[str, str]
-    metrics: dict[str, dict]
+    models: dict[str, dict]
     seed_losses: dict[str, list[float]]
     share_outside: float
     best_epochs: dict[str, list[int]]
