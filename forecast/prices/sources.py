@@ -114,7 +114,10 @@ def import_prices(
         today=np.datetime64(now.date() + timedelta(days=1), "D"),
         lines=file.lines[kept],
     )
-    checked = replace(checked, notices=(*file.notices, *unfinished, *checked.notices))
+    notices = [*file.notices, *unfinished, *checked.notices]
+    if calendar != guessed.calendar:
+        notices.append(f"Its dates are not those of {guessed.calendar}: sessions are {calendar}.")
+    checked = replace(checked, notices=tuple(notices))
     listing = Listing(calendar, file.currency, guessed.timezone)
     return store_checked(folder, ticker, f"{CSV_PREFIX}{path}", listing, checked, now)
 

@@ -69,7 +69,9 @@ def test_the_bar_of_a_session_that_is_still_trading_is_left_out_of_a_file_too(tm
 def test_a_file_that_trades_on_weekends_is_crypto_whatever_its_name(tmp_path):
     days = np.arange("2024-01-01", "2024-03-31", dtype="datetime64[D]")
     path = write_csv(tmp_path / "COIN.csv", days, np.linspace(10, 20, len(days)))
-    assert import_prices("COIN", path, folder=tmp_path, now=NOW).listing.exchange == "24/7"
+    prices = import_prices("COIN", path, folder=tmp_path, now=NOW)
+    assert prices.listing.exchange == "24/7"
+    assert prices.notices == ("Its dates are not those of XNYS: sessions are 24/7.",)
 
 
 def test_a_file_with_foreign_holidays_is_not_forced_into_new_yorks_calendar(tmp_path):
