@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.config import NETWORKS, Config, make_config
+from forecast.config import NETWORKS, Config
 from forecast.errors import DataError
 from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, train
 from forecast.prices.demo import DEGREES_OF_FREEDOM, DRIFT, simulate_demo
@@ -80,12 +80,13 @@ def test_every_task_can_answer_with_finite_numbers(tiny_studies):
 
 def test_too_few_sessions_are_told_with_the_number_that_would_do(tiny_prices):
     few = tiny_prices.until(tiny_prices.sessions[89])
-    with pytest.raises(DataError, match="90 sessions.*lookback 60 with horizon 5 needs at least (?P<n>[0-9]+)") as raised:
-        make_study(few, Config())
+    config = Config(lookback=60, horizon=5)
+    with pytest.raises(DataError, match="90 sessions.*lookback 60 with horizon 5 needs at least [0-9]+") as raised:
+        make_study(few, config)
     enough = int(str(raised.value).split("at least ")[1].split(".")[0])
-    assert len(make_study(tiny_prices.until(tiny_prices.sessions[enough - 1]), Config()).split.train) >= 30
+    assert len(make_study(tiny_prices.until(tiny_prices.sessions[enough - 1]), config).split.train) >= 30
     with pytest.raises(DataError):
-        make_study(tiny_prices.until(tiny_prices.sessions[enough - 2]), Config())
+        make_study(tiny_prices.until(tiny_prices.sessions[enough - 2]), config)
 
 
 def test_prices_that_stand_still_are_told_before_any_training(tiny_prices):
@@ -128,9 +129,9 @@ def test_validation_calibrates_the_evaluation_fit_and_the_test_too_the_deployed_
 
 @pytest.fixture(scope="module")
 def demo():
-    """DEMO trained as it comes, with one seed: what the true volatility is compared with."""
+    """DEMO trained as it comes, beside its true volatility."""
     simulation = simulate_demo()
-    return simulation, train([make_study(simulation.prices, make_config({"n_seeds": 1}))])[0]
+    return simulation, train([make_study(simulation.prices, Config())])[0]
 
 
 def expected_coverage(forecast, volatility: np.ndarray, level: float) -> float:

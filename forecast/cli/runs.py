@@ -41,10 +41,10 @@ def show(shared: Shared, ticker: Ticker, run_id: RunId = None) -> None:
     """Show what a run was made of, and its scores."""
     from forecast.cli.results import dict_from_run, print_run
     from forecast.library import find
-    from forecast.store.runs import dict_from_manifest, load_manifest
+    from forecast.store.runs import dict_from_manifest, load_run
 
     path = find(ticker, run_id, shared.folder)
-    manifest = dict_from_manifest(load_manifest(path))
+    manifest = dict_from_manifest(load_run(path).manifest)  # all of it, so that damage is told before a word is printed
     if shared.json:
         print_json({"schema": 1, "manifest": manifest, **dict_from_run(path, [])})
         return

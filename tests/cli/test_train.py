@@ -14,7 +14,7 @@ from forecast.prices.demo import simulate_demo
 from forecast.store.runs import list_runs, load_manifest
 
 SMALL = ("--networks", "simple_rnn", "--lookback", "10", "--units", "2", "--epochs", "1", "--n-seeds", "1")
-ENDLESS = ("--networks", "simple_rnn,lstm", "--epochs", "10000", "--n-seeds", "2")
+ENDLESS = "epochs = 10000\npatience = 10000\n"
 
 
 def run(workspace, *words: str):
@@ -125,7 +125,8 @@ def test_a_person_s_own_file_is_trained_on_and_remembered(tmp_path):
 
 def start_endless(workspace, **options) -> subprocess.Popen:
     """A training that would go on for hours, once its workers are at work."""
-    words = ["train", "DEMO", *ENDLESS, "--workspace", str(workspace)]
+    (workspace / "forecast.toml").write_text(ENDLESS)
+    words = ["train", "DEMO", "--workspace", str(workspace)]
     process = subprocess.Popen(
         [sys.executable, "-m", "forecast", *words],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
@@ -184,4 +185,4 @@ def test_an_interrupted_training_leaves_neither_a_run_nor_a_process(tmp_path, se
     finally:
         for pid in living(process):
             os.kill(pid, signal.SIGKILL)
-        process.wait()
+        process.communicate()
