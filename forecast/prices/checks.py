@@ -289,8 +289,8 @@ def _check_jumps(candidate: _Candidate) -> None:
             raise DataError(f"{found}That is a change of unit, such as pence and pounds.")
         if ratio := split_ratio(quotes, t, factor):
             raise DataError(
-                f"{found}That is a {ratio} split which was not taken out of the earlier prices: "
-                "the volume changed with it. Use a file with split-adjusted prices."
+                f"{found}That is a {ratio} split which was not taken out of the earlier prices. "
+                "Use split-adjusted prices."
             )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from forecast.prices.table import Quotes
 
-SPLIT_TOLERANCE = 0.12  # log distance from a split ratio: the market moves on that day too
+OPENING_TOLERANCE = 0.10  # log distance of the opening price from a split ratio
+SPLIT_TOLERANCE = 0.15  # and of the close: the market moves on that day too, TSLA's by 12.6 %
 SMALLEST_SPLIT = 1.45  # 3:2 is the smallest that stands out from a bad day
 # A split's day trades at most this many times its usual volume; a crash by a third or a half trades
 # more, one by two thirds far more.
@@ -33,11 +34,12 @@ def split_ratio(quotes: Quotes, t: int, factor: float) -> str | None:
     Args:
         factor: close at `t` over the close before it.
     """
-    ratio = 1.0 / factor if factor < 1.0 else factor
-    nearest = float(_SPLITS[np.argmin(np.abs(np.log(_SPLITS / ratio)))])
     opening = float(quotes.open[t] / quotes.close[t - 1])
-    near = abs(np.log(nearest / ratio)) < SPLIT_TOLERANCE
-    opened = np.isnan(opening) or abs(np.log(opening / factor)) < SPLIT_TOLERANCE
+    opening = factor if np.isnan(opening) else opening  # the night moves less than the day does
+    distances = np.abs(np.log(_SPLITS) - np.abs(np.log(opening)))
+    nearest = float(_SPLITS[np.argmin(distances)])
+    opened = distances.min() < OPENING_TOLERANCE and (opening < 1.0) == (factor < 1.0)
+    near = abs(np.log(nearest) - abs(np.log(factor))) < SPLIT_TOLERANCE
     if not near or not opened or (factor > 1.0 and nearest < 2.0):
         return None
     name = f"{nearest:g}:1" if nearest != 1.5 else "3:2"

@@ -197,6 +197,14 @@ def test_real_crashes_are_no_splits(real_prices_folder):
         assert f"{crash} {move}" in " ".join(checked.anomalies)
 
 
+def test_teslas_split_as_it_was_traded_is_named_although_it_rose_by_an_eighth(real_prices_folder):
+    path = real_prices_folder / "snapshots" / "TSLA.as-traded.2021-12-29.csv"
+    quotes = read_price_file(path, "TSLA", "America/New_York").quotes
+    unadjusted = Quotes.of(quotes.sessions, **{k: getattr(quotes, k) for k in ("open", "high", "low", "close", "volume")})
+    with pytest.raises(DataError, match="on 2020-08-31, a factor of 0.2251. That is a 5:1 split"):
+        check(unadjusted, exchange="XNYS")
+
+
 def test_nearly_all_real_splits_put_back_are_found(real_prices_folder):
     """Large companies split at random dates, on quiet days and on wild ones: 97 of 100 are found."""
     rng = np.random.default_rng(3)
