@@ -270,9 +270,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Delete unfinished folders; the caller holds the lock, so that nobody writes into one."""
+    """Delete what is unfinished; the caller holds the lock, so that nobody writes to it."""
     for leftover in folder.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(leftover)
+    for leftover in folder.glob(".champion.json.*.tmp"):
+        leftover.unlink()
 
 
 def _bytes_from_results(results: Results) -> dict[str, bytes]:

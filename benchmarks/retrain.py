@@ -1,0 +1,165 @@
+"""What retraining many tickers costs: tickers an hour, CPU a ticker, memory, and how much of it is not training.
+
+    python benchmarks/retrain.py FOLDER_OF_CSV [--numbers 5 20 64] [--dask 20] [--workers 2]
+
+Prints and stores `benchmarks/results/retrain.json`. With `--dask N`, two workers on loopback do the
+same N tickers, one of them is killed in the middle, and the weights are compared with the local ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results" / "retrain.json"
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="holds TICKER.csv")
+    parser.add_argument("--numbers", type=int, nargs="*", default=[5, 20, 64])
+    parser.add_argument("--dask", type=int, default=0, metavar="N")
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    tickers = sorted(path.stem for path in arguments.folder.glob("*.csv"))
+    document = {"python": platform.python_version(), "workers": arguments.workers, "local": []}
+    with tempfile.TemporaryDirectory() as scratch:
+        for number in arguments.numbers:
+            workspace = Path(scratch) / f"local-{number}"
+            options = ["--workers", str(arguments.workers)]
+            document["local"].append(measure(tickers[:number], arguments.folder, workspace, options))
+            print(json.dumps(document["local"][-1]), file=sys.stderr)
+        if arguments.dask:
+            document["dask"] = measure_dask(tickers[: arguments.dask], arguments.folder, Path(scratch))
+    RESULTS.write_text(json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document, indent=2))
+
+
+def measure(tickers: list[str], folder: Path, workspace: Path, options: list[str], at_half=lambda: None) -> dict:
+    """Retrain the tickers in a fresh workspace, and watch every process that it takes.
+
+    Args:
+        at_half: called once half of the tickers are in the journal.
+    """
+    workspace.mkdir()
+    command = [sys.executable, "-P", "-m", "forecast", "retrain", *tickers, "--csv", str(folder), "--json", "--quiet"]
+    command += ["--workspace", str(workspace), *options]
+    started, cpu, peak, halved = time.monotonic(), {}, 0, False
+    with open(workspace / "out.json", "wb") as out, subprocess.Popen(command, stdout=out, start_new_session=True) as process:
+        while process.poll() is None:
+            cpu |= cpu_by_process(process.pid)
+            peak = max(peak, memory(cpu))
+            if not halved and n_journaled(workspace) >= len(tickers) / 2:
+                at_half()
+                halved = True
+            time.sleep(0.5)
+    wall = time.monotonic() - started
+    entries = json.loads((workspace / "out.json").read_bytes())["retrained"]
+    own, fits = cpu[process.pid], sum(entry["seconds"]["fits"] for entry in entries)
+    total = sum(cpu.values())
+    return {
+        "tickers": len(tickers),
+        "outcomes": sorted({entry["outcome"] for entry in entries}),
+        "wall_seconds": round(wall, 1),
+        "tickers_per_hour": round(3600 * len(tickers) / wall, 1),
+        "cpu_seconds_per_ticker": round(total / len(tickers), 2),
+        "share_of_cpu_not_training": round(own / total, 3),
+        "share_of_worker_time_not_training": round(1 - fits / (2 * wall), 3),
+        "peak_memory_mb": round(peak / 1e6),
+        "load_average": os.getloadavg()[1],
+    }
+
+
+def measure_dask(tickers: list[str], folder: Path, scratch: Path) -> dict:
+    """The same tickers by two workers on loopback, one of which is killed when half of them are done."""
+    local = measure(tickers, folder, scratch / "reference", ["--workers", "2"])
+    with dask_cluster() as (address, workers):
+        options = ["--dask", address]
+        done = measure(tickers, folder, scratch / "dask", options, at_half=lambda: workers[0].send_signal(signal.SIGKILL))
+        killed = workers[0].poll() is not None
+    ours, theirs = (weights(scratch / name / "models") for name in ("reference", "dask"))
+    kept = ("tickers", "outcomes", "wall_seconds")
+    return {
+        "one_worker_was_killed": killed,
+        "local": {name: local[name] for name in kept},
+        "cluster": {name: done[name] for name in kept},
+        "files_of_weights": len(ours),
+        "bit_identical": ours == theirs,
+    }
+
+
+@contextmanager
+def dask_cluster() -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """A scheduler and two workers of one thread each, without nannies: who is killed stays dead."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address, dask = f"tcp://127.0.0.1:{port}", [sys.executable, "-P", "-m", "dask"]
+    scheduler = subprocess.Popen([*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"])
+    time.sleep(5)
+    words = [*dask, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    processes = [subprocess.Popen(words) for _ in range(2)]
+    time.sleep(5)
+    try:
+        yield address, processes
+    finally:
+        for process in (*processes, scheduler):
+            process.terminate()
+            process.wait()
+
+
+def weights(models: Path) -> dict[str, str]:
+    """sha256 of every file of weights, by ticker and name."""
+    found = {}
+    for path in models.glob("*/*/manifest.json"):
+        manifest = json.loads(path.read_bytes())
+        found |= {f"{manifest['ticker']} {name}": sha for name, sha in manifest["files"].items() if "weights/" in name}
+    return found
+
+
+def n_journaled(workspace: Path) -> int:
+    """Lines of the journal."""
+    path = workspace / "models" / "journal.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def cpu_by_process(session: int) -> dict[int, float]:
+    """CPU seconds so far of every process of a session."""
+    seconds = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session:
+            seconds[int(folder.name)] = (int(fields[11]) + int(fields[12])) / TICK
+    return seconds
+
+
+def memory(processes: dict[int, float]) -> int:
+    """Bytes of the processes that are alive, shared pages counted once."""
+    total = 0
+    for pid in processes:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+if __name__ == "__main__":
+    main()
