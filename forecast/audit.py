@@ -181,7 +181,8 @@ def trace(study: Study, fits: Sequence[FitResult] | None, stages: Stages) -> lis
         for fit in fits
         for i, weights in enumerate(fit.evaluation_weights)
     ]
-    traces += [Trace("calibration", name, each.calibration.factors[None], end, end) for name, each in forecasters.items()]
+    for name, each in forecasters.items():
+        traces.append(Trace("calibration", name, each.calibration.factors[None], end, end))
     cutoffs = study.split.test
     for name, model in stages.forecast_test(study, forecasters).models.items():
         values = np.stack([model.location, model.scale, model.df], axis=-1)     # (n_cutoffs, horizon, 3)
@@ -262,9 +263,9 @@ def _trace_windows(study: Study, stages: Stages) -> list[Trace]:
             traces.append(Trace("windows", name, values, sample.cutoffs, np.full(len(values), train_end)))
     for sample in task.validation:
         windows, targets = sample.arrays()
-        known = np.maximum(sample.cutoffs, train_end)
+        known, outcomes_known = np.maximum(sample.cutoffs, train_end), np.full(len(targets), validation_end)
         traces.append(Trace("windows", "validation window", windows, sample.cutoffs, known))
-        traces.append(Trace("windows", "validation target", targets, sample.cutoffs, np.full(len(known), validation_end)))
+        traces.append(Trace("windows", "validation target", targets, sample.cutoffs, outcomes_known))
     return traces
 
 

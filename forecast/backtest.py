@@ -134,7 +134,8 @@ def plan_folds(n_sessions: int, config: Config, layout: Layout) -> list[Fold]:
     if n_forecasts < needed:
         raise UsageError(
             f"{layout.n_folds} folds of {layout.step_size} sessions give {n_forecasts} forecasts; to tell a difference"
-            f" from luck at horizon {config.horizon} needs at least {needed}. Use more --n-folds or a larger --step-size."
+            f" from luck at horizon {config.horizon} needs at least {needed}."
+            " Use more --n-folds or a larger --step-size."
         )
     n_validation = len(_split(n_sessions, config).validation) + config.horizon - 1
     shape = (n_validation, config.lookback, config.horizon)
@@ -147,7 +148,7 @@ def make_backtest_id(prices: Prices, config: Config, layout: Layout) -> str:
         "config": dict_from_config(config),
         "snapshot": prices.snapshot,
         "layout": asdict(layout),
-        "version": library_versions()["forecast"],
+        "versions": library_versions(),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -202,15 +203,16 @@ def pool(folds: Sequence[ScoredFold], prices: Prices, first: Fold, config: Confi
     MASE is in units of the insample closes of the first fold, which every fold has seen unless the folds slide.
     """
     forecasts = _joined([fold.forecasts for fold in folds])
+    outcome = (forecasts.y_true, forecasts.last_close)
     insample = prices.close[: first.split.n_insample]
     metrics = {
         name: {
             "kind": folds[0].scores.models[name]["kind"],
-            **score(model, forecasts.y_true, forecasts.last_close, insample),
+            **score(model, *outcome, insample),
         }
         for name, model in forecasts.models.items()
     }
-    losses = {name: make_losses(model, forecasts.y_true, forecasts.last_close) for name, model in forecasts.models.items()}
+    losses = {name: make_losses(model, *outcome) for name, model in forecasts.models.items()}
     findings = weigh(
         Evidence(
             networks={name: _with_seeds(losses[name], name, folds) for name in config.networks},
@@ -265,15 +267,23 @@ def _make_tasks(fold: Fold, study: Study) -> list[FitTask]:
 def _joined(parts: Sequence[Forecasts]) -> Forecasts:
     """Forecasts of consecutive tests as those of one."""
 
-    def join(arrays: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate(arrays)
+    def join(column: Callable[[Forecasts], np.ndarray]) -> np.ndarray:
+        return np.concatenate([column(part) for part in parts])
 
-    models = {
-        name: StudentT(*(join([getattr(part.models[name], each) for part in parts]) for each in ("location", "scale", "df")))
-        for name in parts[0].models
-    }
-    columns = ("cutoffs", "sessions", "last_close", "y_true")
-    return Forecasts(*(join([getattr(part, column) for part in parts]) for column in columns), models)
+    return Forecasts(
+        cutoffs=join(lambda part: part.cutoffs),
+        sessions=join(lambda part: part.sessions),
+        last_close=join(lambda part: part.last_close),
+        y_true=join(lambda part: part.y_true),
+        models={
+            name: StudentT(
+                location=join(lambda part: part.models[name].location),
+                scale=join(lambda part: part.models[name].scale),
+                df=join(lambda part: part.models[name].df),
+            )
+            for name in parts[0].models
+        },
+    )
 
 
 def _with_seeds(losses: ModelLosses, network: str, folds: Sequence[ScoredFold]) -> ModelLosses:

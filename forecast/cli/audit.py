@@ -34,6 +34,7 @@ def audit(
     """Corrupt all prices after several cutoffs, refit, and fail if anything at or before them changed by a bit."""
     from forecast.audit import audit as look_for_leaks
     from forecast.audit import describe
+    from forecast.cli.progress import fit_progress
     from forecast.cli.tables import print_json, print_text
     from forecast.config import make_config
     from forecast.library import load_ticker
@@ -44,7 +45,8 @@ def audit(
     )  # fmt: skip
     config = make_config(flags, shared.settings)
     prices = load_ticker(check_ticker(ticker), shared.folder, csv, shared.offline, shared.notice)
-    found = look_for_leaks(prices, config, n_cutoffs, workers)
+    with fit_progress(shared.quiet) as (on_epoch, _):
+        found = look_for_leaks(prices, config, n_cutoffs, workers, on_epoch)
     if shared.json:
         print_json({"schema": 1, "audits": [dict_from_audit(found)]})
     else:

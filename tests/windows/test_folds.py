@@ -1,4 +1,5 @@
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,3 +71,10 @@ def test_too_few_sessions_are_told_with_all_numbers():
 def test_folds_and_steps_are_at_least_one(n_folds, step_size):
     with pytest.raises(UsageError, match=f"{n_folds} folds of {step_size} sessions"):
         make_folds(400, n_folds, step_size, 60, 10, 1)
+
+
+@both_walks
+def test_the_picture_in_the_documentation_is_the_one_that_is_printed(sliding):
+    picture = format_folds(make_folds(140, 3, 12, 32, 4, 4, sliding), horizon=4, width=70)
+    text = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text(encoding="utf-8")
+    assert f"\n\n{textwrap.indent(picture, 4 * ' ')}\n\n" in text
