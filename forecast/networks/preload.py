@@ -1,8 +1,16 @@
 """What the fork server imports once, so that each worker starts with Keras at hand; the one module that works at import."""
 
+import os
+import signal
+
 from forecast.networks.backend import import_keras
+
+# Ctrl-C is the parent's to hear: in these seconds the server ends without a word, later on it goes on without one.
+signal.signal(signal.SIGINT, lambda number, frame: os._exit(1))
 
 import_keras()
 
 import forecast.networks.builders  # noqa: E402, F401
 import forecast.networks.training  # noqa: E402, F401
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
