@@ -32,7 +32,7 @@ PICTURE_WIDTH = 64  # letters, so that the folds stay within 80 columns
 NFolds = Annotated[int, typer.Option("--n-folds", min=1, help="Refits, each tested on the sessions after it.")]
 StepSize = Annotated[
     int | None,
-    typer.Option("--step-size", min=1, help="Sessions from one refit to the next. [default: the test's, shared]"),
+    typer.Option("--step-size", min=1, help="Sessions from one refit to the next. Default: the test's, shared."),
 ]
 Sliding = Annotated[
     bool,
@@ -103,16 +103,14 @@ def print_folds(finished: Backtest, title: str) -> None:
     """The error of each fold over all steps: CRPS, or the absolute error where there are points only."""
     from forecast.backtest import mean_over_folds
     from forecast.charts import NAMES
-    from forecast.cli.results import BASELINE_NAMES
     from forecast.cli.tables import print_table
 
     metric, unit = "crps", "CRPS [%]"
     if not finished.config.is_distribution:
         metric, currency = "mae", finished.prices.listing.currency
         unit = f"MAE [{currency}]" if currency else "MAE"
-    names = {name: NAMES[name] for name in finished.config.networks} | {
-        name: BASELINE_NAMES[name].replace(" (", "\n(") for name in ("naive", "garch")
-    }
+    names = {name: NAMES[name].replace(" with ", "\nwith ") for name in finished.config.networks}
+    names |= {"naive": "naive", "garch": "GARCH"}
     rows = []
     for fold in finished.folds:
         errors = [fold.scores.models[name]["overall"][metric] for name in names]
