@@ -136,7 +136,8 @@ def plot_folds(folds: Sequence[ScoredFold], config: Config, title: str, listing:
     looks = (*_LOOKS[: len(config.networks)], *_BASELINE_LOOKS)
     for look, (model, label) in zip(looks, models.items()):
         upper.plot(numbers, errors[model], label=label, linewidth=1.4, markersize=7, **look)
-        lower.plot(numbers, 100.0 * (errors[model] / errors[baseline] - 1.0), linewidth=1.4, markersize=7, **look)
+        if model in config.networks or model == baseline:  # another baseline, far off, would press the networks together
+            lower.plot(numbers, 100.0 * (errors[model] / errors[baseline] - 1.0), linewidth=1.4, markersize=7, **look)
     upper.set_ylabel(name)
     lower.set_ylabel(f"against {models[baseline]} [%]\nbelow 0 is better")
     lower.set_xticks(numbers, [_fold_label(fold, len(folds)) for fold in folds])
