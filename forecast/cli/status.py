@@ -51,7 +51,7 @@ def print_status(rows: list[TickerStatus]) -> None:
         [
             f"{row.ticker} SIMULATED" if row.simulated else row.ticker,
             row.last_session or "-",
-            (row.champion or "-")[:13],  # to the minute
+            (row.champion or "-")[:8],  # its date
             "-" if row.age is None else str(row.age),
             (row.retrained_at or "-")[:10],
             row.outcome or "-",

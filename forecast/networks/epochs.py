@@ -84,12 +84,18 @@ def capacity_for(n_windows: int) -> int:
 def initial_state(network: str, config: Config, n_features: int, seed: int) -> State:
     """What an untrained network built from this seed holds."""
     import_keras()
+    from keras.src.random import seed_generator
+
     from forecast.networks.builders import build_network
 
-    # Keras takes every seed from `random`. Its set_random_seed gives the same network, but also makes
+    # Keras takes every seed from the module `random`, which other threads draw from as well: a dask
+    # worker has some. Its set_random_seed gives the same network where there are none, but also makes
     # TensorFlow forget how it planned each graph, which costs a third of a second.
-    random.seed(seed)
-    model = build_network(network, config, n_features)
+    shared, seed_generator.python_random = seed_generator.python_random, random.Random(seed)
+    try:
+        model = build_network(network, config, n_features)
+    finally:
+        seed_generator.python_random = shared
     weights, seeds = map(_arrays, (model.trainable_variables, model.non_trainable_variables))
     zeros = [np.zeros_like(weight) for weight in weights]
     return State(weights, seeds, zeros, zeros, np.float32(0.0))
