@@ -10,7 +10,7 @@ signal.signal(signal.SIGINT, lambda number, frame: os._exit(1))
 
 import_keras()
 
-import forecast.networks.builders  # noqa: E402, F401
+import forecast.networks.layers  # noqa: E402, F401
 import forecast.networks.training  # noqa: E402, F401
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
