@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from forecast.store.folds import FoldScores, ScoredFold, load_fold, save_fold
 from forecast.store.results import Forecasts, Results
 from forecast.windows.folds import Fold, make_folds
 from forecast.windows.splits import Split, split_sessions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -236,13 +240,19 @@ def mean_over_folds(folds: Sequence[ScoredFold], model: str) -> dict[str, float 
 
 def draw(finished: Backtest) -> None:
     """Draw the error of each fold, beside the stored folds."""
-    from forecast.charts import plot_folds, png_from_figure
+    from forecast.charts import png_from_figure
+
+    write_whole(finished.chart, png_from_figure(plot(finished)))
+
+
+def plot(finished: Backtest) -> Figure:
+    """The error of each fold by model."""
+    from forecast.charts import plot_folds
 
     prices, layout = finished.prices, finished.layout
     walk = "sliding" if layout.sliding else "expanding"
     title = f"{prices.ticker} · {finished.config.recipe} · {layout.n_folds} folds of {layout.step_size}, {walk}"
-    figure = plot_folds(finished.folds, finished.config, title, prices.listing, prices.simulated)
-    write_whole(finished.chart, png_from_figure(figure))
+    return plot_folds(finished.folds, finished.config, title, prices.listing, prices.simulated)
 
 
 def _with_step_size(layout: Layout, n_sessions: int, config: Config) -> Layout:

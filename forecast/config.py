@@ -10,6 +10,7 @@ A recipe is a set of values of one configuration, never another code path:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -171,6 +172,11 @@ def tuned_config(base: Config, flags: Mapping[str, object]) -> Config:
     tuned = RECIPES["tuned"]
     defaults = {"recipe": "tuned", **{name: getattr(tuned, name) for name in learning}}
     return _applied(base, defaults | given, UsageError)
+
+
+def find_workspace(given: str | os.PathLike[str] | None = None) -> Path:
+    """The absolute folder of data/, models/ and forecast.toml: as given, else $FORECAST_HOME, else the current one."""
+    return Path(given or os.environ.get("FORECAST_HOME") or ".").absolute()
 
 
 def load_settings(workspace: Path) -> Settings:

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.tables import print_error, print_notice
-from forecast.config import Settings, load_settings
+from forecast.config import Settings, find_workspace, load_settings
 from forecast.errors import ForecastError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Shared:
     @property
     def folder(self) -> Path:
         """The workspace."""
-        return Path(self.workspace or os.environ.get("FORECAST_HOME") or ".").absolute()
+        return find_workspace(self.workspace)
 
     @property
     def data_folder(self) -> Path:
