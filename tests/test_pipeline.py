@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from forecast.config import NETWORKS, Config
 from forecast.errors import DataError
 from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, train
-from forecast.prices.demo import DEGREES_OF_FREEDOM, DRIFT, simulate_demo
+from forecast.prices.demo import simulate_demo
 
 CONFIG = Config(lookback=10, horizon=2)
 PRICE_COLUMNS = ("open", "high", "low", "close", "volume")
@@ -134,11 +133,12 @@ def demo():
     return simulation, train([make_study(simulation.prices, Config())])[0]
 
 
-def expected_coverage(forecast, volatility: np.ndarray, level: float) -> float:
-    """Probability that the true next return lies in the forecast's range, mean over cutoffs."""
-    truth = stats.t(DEGREES_OF_FREEDOM, DRIFT, volatility * np.sqrt((DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM))
-    low, high = forecast.first(1).quantile(((1 - level) / 2, (1 + level) / 2))[:, 0].T
-    return float(np.mean(truth.cdf(high) - truth.cdf(low)))
+def coverage(forecaster, prices, cutoffs, level: float) -> float:
+    """Share of next sessions whose return lay in the range."""
+    forecast = forecaster.predict(prices, cutoffs).first(1)
+    low, high = forecast.quantile(((1 - level) / 2, (1 + level) / 2))[:, 0].T
+    came = np.log(prices.close[cutoffs + 1] / prices.close[cutoffs])
+    return float(np.mean((low <= came) & (came <= high)))
 
 
 @pytest.mark.slow
@@ -156,19 +156,14 @@ def test_on_demo_the_predicted_volatility_follows_the_true_one(demo):
 
 @pytest.mark.slow
 def test_on_demo_the_ranges_cover_what_they_say(demo):
-    """Against the true distribution of DEMO's test, and counted over 20,000 sessions of another course of it.
+    """On DEMO's own test, and over 19,895 sessions of another course of the same process.
 
-    Counted over DEMO's own 446 test sessions, the coverage of an exact 80 % range scatters by 1.9 points.
+    Over 446 sessions the coverage of an exact 80 % range would scatter by 1.9 points, over 19,895 by 0.3.
     """
     simulation, each = demo
-    other = simulate_demo(20_000, seed=99)
-    cutoffs = np.arange(100, 19_995)
+    other = simulate_demo(20_000, seed=99).prices
     for name, forecaster in each.evaluation.items():
-        on_test = forecaster.predict(simulation.prices, each.study.split.test)
-        elsewhere = forecaster.predict(other.prices, cutoffs)
-        came = np.log(other.prices.close[cutoffs + 1] / other.prices.close[cutoffs])
         for level, lowest, highest in ((0.80, 0.77, 0.83), (0.95, 0.93, 0.97)):
-            truth = expected_coverage(on_test, simulation.volatility[each.study.split.test + 1], level)
-            assert lowest <= truth <= highest, (name, level, truth)
-            low, high = elsewhere.first(1).quantile(((1 - level) / 2, (1 + level) / 2))[:, 0].T
-            assert lowest <= np.mean((low <= came) & (came <= high)) <= highest, (name, level)
+            own = coverage(forecaster, simulation.prices, each.study.split.test, level)
+            elsewhere = coverage(forecaster, other, np.arange(100, 19_995), level)
+            assert lowest <= own <= highest and lowest <= elsewhere <= highest, (name, level, own, elsewhere)

@@ -59,7 +59,7 @@ def test_bad_input_is_one_sentence_with_its_exit_code_and_leaves_nothing(tmp_pat
     save_prices(tmp_path / "short.csv", 300)
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "words.csv").write_text("to be or not to be\nthat is the question\n")
-    result = run(tmp_path / "workspace", *words)
+    result = run(tmp_path / "workspace", *words, "--quiet")    # no notices about the prices
     assert (result.exit_code, result.stdout) == (exit_code, ""), result.stderr
     assert said in result.stderr and result.stderr.startswith("forecast: ")
     assert result.stderr.count("\n") == 1
