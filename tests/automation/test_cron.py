@@ -16,7 +16,7 @@ from forecast.automation.command import retrain_command
 from forecast.automation.crontab import format_block
 from forecast.automation.journal import load_entries
 from forecast.prices.calendar import last_closed_session, sessions_between
-from forecast.prices.sources import SETTLING
+from forecast.prices.downloads import SETTLING
 from forecast.store.champions import load_champion
 from forecast.store.ledger import LEDGER, load_forecasts, verify_chain
 from tests.yahoo_server import loopback_yahoo
