@@ -17,7 +17,7 @@ from forecast.config import Config, config_from_dict, dict_from_config, make_con
 from forecast.errors import ConfigError
 from forecast.evaluation.significance import MIN_OUTCOMES
 from forecast.networks.training import FitResult, FitTask, fit_network
-from forecast.pipeline import Study, assess, make_study, make_tasks
+from forecast.pipeline import Study, Trained, assess, make_study, make_tasks
 from forecast.prediction import predict
 from forecast.prices.sources import fetch_prices, load_prices, source_from_option
 from forecast.prices.table import Prices
@@ -156,9 +156,13 @@ def fit(task: FitTask) -> FitResult:
     return fit_network(task, tell)
 
 
-def decide(challenge: Challenge, fits: Sequence[FitResult], models: Path, started: datetime) -> tuple[Path, Verdict]:
-    """Score and store the challenger, and judge it; the champion is not touched."""
-    trained = assess(challenge.study, fits)
+def score(challenge: Challenge, fits: Sequence[FitResult]) -> Trained:
+    """The challenger, calibrated and scored on the gate."""
+    return assess(challenge.study, fits)
+
+
+def decide(challenge: Challenge, trained: Trained, models: Path, started: datetime) -> tuple[Path, Verdict]:
+    """Store the challenger, and judge it; the champion is not touched."""
     run = library.save(models, trained, started)
     if challenge.champion is None:
         return run, Verdict(True, challenge.reason)

@@ -32,6 +32,7 @@ from forecast.store.locks import retraining_lock
 
 if TYPE_CHECKING:
     from forecast.automation.challenge import Challenge
+    from forecast.networks.training import FitResult
     from forecast.prices.table import Prices
 
 _CARRIED = ("source", "file", "session", "challenged", "due_at", "champion", "forecast")
@@ -47,7 +48,9 @@ class Executor(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def submit(self, function: Callable, *arguments: Any, ticker: str) -> Future: ...
+    def submit(self, function: Callable, *arguments: Any, ticker: str) -> Future:
+        """What `function(*arguments)` will give back, run in a process of the ticker's own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -209,17 +212,18 @@ def _pursue(attempt: Attempt, order: Order, executor: Executor) -> Entry | None:
 
 
 def _conclude(attempt: Attempt, order: Order) -> Entry:
-    """From the fits to the journal; where they failed, the champion goes on serving."""
+    """From the fits to the journal; where there is no challenger to judge, the champion goes on serving."""
     from forecast.automation import challenge
 
-    failure = next((future for future in attempt.futures if _has_failed(future)), None)
-    if failure is not None:
-        error = _error_of(failure, attempt.ticker)
+    try:
+        fits = _fits_of(attempt)
+        trained = challenge.score(attempt.challenge, fits)
+    except Exception as failure:
+        error = _translated(failure, attempt.ticker)
         open_log(order.models).error("%s", attempt.ticker, exc_info=error.__cause__)
         return _finish(attempt, order, "failed", str(error), error.exit_code)
-    fits = [future.result() for future in attempt.futures]
     attempt.fit_seconds = sum(fit.seconds for fit in fits)
-    run, verdict = challenge.decide(attempt.challenge, fits, order.models, attempt.started)
+    run, verdict = challenge.decide(attempt.challenge, trained, order.models, attempt.started)
     attempt.challenger, attempt.losses = run.name, verdict.losses
     attempt.challenged = str(attempt.challenge.prices.sessions[-1])
     if verdict.promoted:
@@ -273,14 +277,19 @@ def _has_failed(future: Future) -> bool:
     return future.done() and (future.cancelled() or future.exception() is not None)
 
 
-def _error_of(future: Future, ticker: str) -> ForecastError:
-    """Why a fit failed, as an error that a person can read."""
-    error = None if future.cancelled() else future.exception()
-    if isinstance(error, ForecastError):
-        return error
-    translated = ForecastError(f"{ticker} could not be trained: {error!r}; its traceback is in models/{LOG}.")
-    translated.__cause__ = error
-    return translated
+def _fits_of(attempt: Attempt) -> list[FitResult]:
+    """The results of all fits; raises as the first one that failed did, though others are still at work."""
+    failed = [future for future in attempt.futures if _has_failed(future)]
+    return [future.result() for future in failed or attempt.futures]
+
+
+def _translated(failure: Exception, ticker: str) -> ForecastError:
+    """Why there is no challenger, as an error that a person can read."""
+    if isinstance(failure, ForecastError):
+        return failure
+    error = ForecastError(f"{ticker} could not be trained: {failure!r}; its traceback is in models/{LOG}.")
+    error.__cause__ = failure
+    return error
 
 
 def _iso(moment: datetime) -> str:

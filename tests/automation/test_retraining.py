@@ -164,6 +164,16 @@ def test_failed_fits_leave_the_champion_serving_and_are_tried_again_a_session_la
     assert run(price_file).outcome == "promoted"
 
 
+def test_a_challenger_that_cannot_be_scored_is_not_trained_again_every_half_hour(price_file, monkeypatch):
+    first = run(price_file)
+    price_file.grow(15)
+    monkeypatch.setattr("forecast.automation.challenge.assess", lambda *_: 1 / 0)
+    entry = run(price_file)
+    assert (entry.outcome, entry.champion) == ("failed", first.champion) and "ZeroDivisionError" in entry.reason
+    assert run(price_file).outcome == "nothing_due"
+    assert "Traceback" in (price_file.folder / "models" / "retrain.log").read_text()
+
+
 def test_one_failing_ticker_never_stops_the_others(price_file):
     (price_file.csv / "BAD.csv").write_text("Date,Close\n2020-01-01,none\n")
     order = price_file.order()
