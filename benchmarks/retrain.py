@@ -12,13 +12,12 @@ import argparse
 import json
 import os
 import platform
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,8 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for number in arguments.numbers:
             workspace = Path(scratch) / f"local-{number}"
-            options = ["--workers", str(arguments.workers)]
-            document["local"].append(measure(tickers[:number], arguments.folder, workspace, options))
+            document["local"].append(measure(tickers[:number], arguments.folder, workspace, arguments.workers))
             print(json.dumps(document["local"][-1]), file=sys.stderr)
         if arguments.dask:
             document["dask"] = measure_dask(tickers[: arguments.dask], arguments.folder, Path(scratch))
@@ -48,15 +46,18 @@ def main() -> None:
     print(json.dumps(document, indent=2))
 
 
-def measure(tickers: list[str], folder: Path, workspace: Path, options: list[str], at_half=lambda: None) -> dict:
+def measure(
+    tickers: list[str], folder: Path, workspace: Path, n_workers: int, options: Sequence[str] = (), at_half=lambda: None
+) -> dict:
     """Retrain the tickers in a fresh workspace, and watch every process that it takes.
 
     Args:
+        options: of `forecast retrain`, besides the number of workers.
         at_half: called once half of the tickers are in the journal.
     """
     workspace.mkdir()
     command = [sys.executable, "-P", "-m", "forecast", "retrain", *tickers, "--csv", str(folder), "--json", "--quiet"]
-    command += ["--workspace", str(workspace), *options]
+    command += ["--workspace", str(workspace), "--workers", str(n_workers), *options]
     started, cpu, peak, halved = time.monotonic(), {}, 0, False
     with open(workspace / "out.json", "wb") as out, subprocess.Popen(command, stdout=out, start_new_session=True) as process:
         while process.poll() is None:
@@ -65,7 +66,7 @@ def measure(tickers: list[str], folder: Path, workspace: Path, options: list[str
             if not halved and n_journaled(workspace) >= len(tickers) / 2:
                 at_half()
                 halved = True
-            time.sleep(0.5)
+            time.sleep(1.0)
     wall = time.monotonic() - started
     entries = json.loads((workspace / "out.json").read_bytes())["retrained"]
     own, fits = cpu[process.pid], sum(entry["seconds"]["fits"] for entry in entries)
@@ -77,7 +78,7 @@ def measure(tickers: list[str], folder: Path, workspace: Path, options: list[str
         "tickers_per_hour": round(3600 * len(tickers) / wall, 1),
         "cpu_seconds_per_ticker": round(total / len(tickers), 2),
         "share_of_cpu_not_training": round(own / total, 3),
-        "share_of_worker_time_not_training": round(1 - fits / (2 * wall), 3),
+        "share_of_worker_time_not_training": round(1 - fits / (n_workers * wall), 3),
         "peak_memory_mb": round(peak / 1e6),
         "load_average": os.getloadavg()[1],
     }
@@ -85,10 +86,9 @@ def measure(tickers: list[str], folder: Path, workspace: Path, options: list[str
 
 def measure_dask(tickers: list[str], folder: Path, scratch: Path) -> dict:
     """The same tickers by two workers on loopback, one of which is killed when half of them are done."""
-    local = measure(tickers, folder, scratch / "reference", ["--workers", "2"])
+    local = measure(tickers, folder, scratch / "reference", 2)
     with dask_cluster() as (address, workers):
-        options = ["--dask", address]
-        done = measure(tickers, folder, scratch / "dask", options, at_half=lambda: workers[0].send_signal(signal.SIGKILL))
+        done = measure(tickers, folder, scratch / "dask", 2, ["--dask", address], at_half=workers[0].kill)
         killed = workers[0].poll() is not None
     ours, theirs = (weights(scratch / name / "models") for name in ("reference", "dask"))
     kept = ("tickers", "outcomes", "wall_seconds")

