@@ -6,7 +6,9 @@ from forecast.cli import data, runs, schedule
 from forecast.cli.audit import audit
 from forecast.cli.backtest import backtest
 from forecast.cli.compare import compare
+from forecast.cli.doctor import doctor
 from forecast.cli.explain import explain
+from forecast.cli.init import init
 from forecast.cli.predict import predict
 from forecast.cli.retrain import retrain
 from forecast.cli.score import score
@@ -27,6 +29,8 @@ app.command()(backtest)
 app.command()(audit)
 app.command()(retrain)
 app.command()(status)
+app.command()(init)
+app.command()(doctor)
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

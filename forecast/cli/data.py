@@ -114,7 +114,9 @@ def _pairs(folder: Path, ticker: str, old: str | None, new: str | None) -> list[
 
     snapshots = list_snapshots(folder, ticker)
     if len(snapshots) < 2:
-        raise UsageError(f"{ticker} has {len(snapshots)} intact snapshots; a comparison needs two.")
+        raise UsageError(
+            f"{ticker} has {len(snapshots)} intact snapshots; a comparison needs two. Type: forecast data fetch {ticker}"
+        )
     if old is None:
         return list(pairwise(snapshots[-N_COMPARED - 1 :]))
     after = find_snapshot(folder, ticker, new) if new else snapshots[-1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forecast.cli.options import complete_ticker
 from forecast.cli.shared import Shared, command
 from forecast.cli.tables import print_json, print_table, print_text
 from forecast.errors import UsageError
@@ -38,7 +39,9 @@ def _gate(flag: str, default: str):
     return _of_example(str, flag, help, metavar="W,W,B")
 
 
-Ticker = Annotated[str | None, typer.Argument(help="A ticker that has a stored run.")]
+Ticker = Annotated[
+    str | None, typer.Argument(help="A ticker that has a stored run.", autocompletion=complete_ticker)
+]
 Date = _of_run(str, "--date", "Last session of the window, as 2024-03-28. Default: the last of the prices.")
 Step = _of_run(int, "--step", "Which of the sessions ahead. Default: 1.")
 RunId = _of_run(str, "--run", "Which run. Default: the champion.")

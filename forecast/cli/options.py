@@ -1,27 +1,82 @@
-"""Arguments and options that several commands have, declared once."""
+"""Arguments and options that several commands have, declared once, with what a shell completes them to."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from forecast.config import NETWORKS, RECIPES, find_workspace, load_settings
+from forecast.errors import ForecastError, UsageError
+from forecast.prices.tickers import ticker_from_folder
+
+
+def complete_ticker(context: typer.Context, incomplete: str) -> list[str]:
+    """Tickers that begin like this: those of the watchlist, those with prices or runs, and DEMO."""
+    given = [each.params.get("workspace") for each in (context, context.find_root())]
+    known = known_tickers(find_workspace(next(filter(None, given), None)))
+    return [ticker for ticker in known if ticker.startswith(incomplete.upper())]
+
+
+def known_tickers(workspace: Path) -> list[str]:
+    """Tickers that a workspace knows of, in alphabetical order."""
+    known = {"DEMO"}
+    for path in (*workspace.glob("data/*/current.json"), *workspace.glob("models/*/champion.json")):
+        try:
+            known.add(ticker_from_folder(path.parent.name))
+        except UsageError:  # a folder of somebody else's
+            continue
+    try:
+        known.update(load_settings(workspace).watchlist)
+    except ForecastError:  # the command itself will say what is wrong
+        pass
+    return sorted(known)
+
+
+def complete_networks(incomplete: str) -> list[str]:
+    """Networks after a comma-separated beginning that does not have them yet."""
+    *chosen, last = incomplete.split(",")
+    return [",".join([*chosen, each]) for each in NETWORKS if each.startswith(last) and each not in chosen]
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Recipes that begin like this."""
+    return [recipe for recipe in RECIPES if recipe.startswith(incomplete)]
+
+
 Tickers = Annotated[
     list[str] | None,
-    typer.Argument(help="Symbols as Yahoo writes them: TSLA, BRK-B, ^GSPC, EURUSD=X, 0700.HK; DEMO is simulated."),
+    typer.Argument(
+        help="Symbols as Yahoo writes them: TSLA, BRK-B, ^GSPC, EURUSD=X, 0700.HK; DEMO is simulated.",
+        autocompletion=complete_ticker,
+    ),
 ]
-Ticker = Annotated[str, typer.Argument(help="A symbol as Yahoo writes it: TSLA, ^GSPC, 0700.HK; DEMO is simulated.")]
+Ticker = Annotated[
+    str,
+    typer.Argument(
+        help="A symbol as Yahoo writes it: TSLA, ^GSPC, 0700.HK; DEMO is simulated.", autocompletion=complete_ticker
+    ),
+]
 Csv = Annotated[
     Path | None,
     typer.Option("--csv", help="Read prices from this file, or from TICKER.csv in this folder, instead of Yahoo."),
 ]
-Recipe = Annotated[str | None, typer.Option("--recipe", help="returns, or classic: the tutorial that everybody knows.")]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe", help="returns, or classic: the tutorial that everybody knows.", autocompletion=complete_recipe
+    ),
+]
 Pool = Annotated[bool, typer.Option("--pool", help="One network of each kind for all tickers; --recipe pooled.")]
 Base = Annotated[
     str | None, typer.Option("--base", metavar="RUN", help="Start from the weights of this run; --recipe tuned.")
 ]
 Networks = Annotated[
     str | None,
-    typer.Option("--networks", help="Comma-separated: simple_rnn, lstm, gru, attention_lstm. Default: simple_rnn,lstm."),
+    typer.Option(
+        "--networks",
+        help="Comma-separated: simple_rnn, lstm, gru, attention_lstm. Default: simple_rnn,lstm.",
+        autocompletion=complete_networks,
+    ),
 ]
 Lookback = Annotated[int | None, typer.Option("--lookback", help="Sessions that a network sees.")]
 Horizon = Annotated[int | None, typer.Option("--horizon", help="Sessions ahead.")]

@@ -30,6 +30,9 @@ def list_(shared: Shared, tickers: Tickers = None) -> None:
     if shared.json:
         print_json({"schema": 1, "runs": rows})
         return
+    if not rows:
+        shared.notice(f"{shared.models_folder} holds no runs yet. Type: forecast train TSLA")
+        return
     columns = ("ticker", "run_id", "recipe", "horizon", "last_session")
     cells = [[*(str(row[column]) for column in columns), "champion" if row["champion"] else ""] for row in rows]
     print_table("", [*(column.replace("_", " ") for column in columns), ""], cells)

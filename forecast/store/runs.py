@@ -171,7 +171,7 @@ def find_run(models_folder: Path, ticker: str, run_id: str) -> Path:
     """
     known = [path.name for path in list_runs(models_folder, [ticker])]
     if run_id not in known:
-        raise RunError(f"{ticker} has no run {run_id}; it has {', '.join(known) or 'none'}.")
+        raise RunError(f"{ticker} has no run {run_id}; it has {', '.join(known) or 'none'}. Type: forecast runs list")
     return models_folder / folder_from_ticker(ticker) / run_id
 
 
