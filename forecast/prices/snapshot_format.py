@@ -77,6 +77,7 @@ def sha256_of(content: bytes, document: dict) -> str:
 
 
 def bytes_from_json(document: dict) -> bytes:
+    """The document as it is stored: the same bytes for the same values."""
     return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
