@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from forecast.config import NETWORKS, Config
 from forecast.errors import DataError
+from forecast.evaluation.baselines import BASELINES
 from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, train
 from forecast.prices.demo import simulate_demo
 
@@ -124,6 +126,18 @@ def test_validation_calibrates_the_evaluation_fit_and_the_test_too_the_deployed_
         went_on = each.deployed[network].calibration
         assert went_on.since == tiny_prices.sessions[-1]
         np.testing.assert_array_equal(went_on.factors, forecaster.factors_at(tiny_prices, last))
+
+
+def test_the_baselines_do_not_depend_on_the_number_of_threads(tiny_studies):
+    study = tiny_studies["returns"]
+    for name, predict in BASELINES.items():
+        forecasts = []
+        for threads in (1, 2):
+            with threadpool_limits(threads):
+                forecasts.append(predict(study.prices.close, study.split.n_insample, study.split.test, 2))
+        for part in ("location", "scale", "df"):
+            one, other = (getattr(forecast, part) for forecast in forecasts)
+            np.testing.assert_array_equal(one, other, err_msg=name)
 
 
 @pytest.fixture(scope="module")

@@ -151,10 +151,12 @@ class _Garch:
 def _fit_garch(insample: np.ndarray) -> _Garch:
     """Parameters by maximum likelihood; RiskMetrics' constants where that does not converge."""
     from arch import arch_model
+    from threadpoolctl import threadpool_limits
 
     unit = insample.std()  # returns of spread 1 suit the optimiser whatever is traded
     model = arch_model(insample / unit, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
-    fit = model.fit(disp="off", show_warning=False)
+    with threadpool_limits(1):  # two threads add up in another order: the last bits would tell how many cores there are
+        fit = model.fit(disp="off", show_warning=False)
     variance = np.asarray(fit.conditional_volatility) ** 2  # (n_insample - 1,), about 1
     if fit.convergence_flag != 0 or variance.mean() < COLLAPSED:
         _log.warning(
