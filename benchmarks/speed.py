@@ -65,7 +65,7 @@ def make_contenders(options: argparse.Namespace, folder: Path) -> dict[str, dict
         OWN: {
             "end_to_end": [*shared, *train, "--epochs", str(options.epochs), *last],
             "epoch": [sys.executable, str(HERE / "own_epochs.py"), *common, "--out", str(folder)],
-            "predict": [*shared, "predict", csv.stem, *last],
+            "predict": [*shared, "predict", csv.stem, "--json", *last],
         }
     }
     scripts = {"keras": ("tutorial.py", sys.executable)}
