@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forecast.prices.sources import CSV_PREFIX, ask_again_at
+
 if TYPE_CHECKING:
     from forecast.automation.journal import Entry
     from forecast.prices.table import Prices
-
-_CSV = "csv:"  # as `prices.sources` names a person's own file
 
 
 def why_due(last: Entry | None, now: datetime) -> str | None:
@@ -23,7 +23,7 @@ def why_due(last: Entry | None, now: datetime) -> str | None:
     if last is None or last.session is None or last.due_at is None:
         return "no retraining has ended well yet"
     if last.file != stamp_of(last.source):
-        return f"{last.source.removeprefix(_CSV)} has changed"
+        return f"{last.source.removeprefix(CSV_PREFIX)} has changed"
     if now >= datetime.fromisoformat(last.due_at):
         return f"a session has closed since {last.session}"
     return None
@@ -31,18 +31,16 @@ def why_due(last: Entry | None, now: datetime) -> str | None:
 
 def when_due(prices: Prices, now: datetime) -> str:
     """When the source of the prices may have more, by the exchange's calendar; UTC, ISO."""
-    from forecast.prices.sources import ask_again_at
-
     again = ask_again_at(prices.listing.exchange, prices.sessions[-1], now)
     return datetime.fromisoformat(again).astimezone(UTC).isoformat(timespec="seconds")
 
 
 def stamp_of(source: str | None) -> str | None:
     """Size and time of a person's own price file; None for other sources and for a missing file."""
-    if source is None or not source.startswith(_CSV):
+    if source is None or not source.startswith(CSV_PREFIX):
         return None
     try:
-        status = Path(source.removeprefix(_CSV)).stat()
+        status = Path(source.removeprefix(CSV_PREFIX)).stat()
     except OSError:
         return None
     return f"{status.st_size} {status.st_mtime_ns}"

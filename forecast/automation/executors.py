@@ -88,6 +88,8 @@ class Supervisor:
         self._wake.send_bytes(b"!")
         if self._thread is not None:
             self._thread.join()
+        self._wake.close()
+        self._awoken.close()
 
     def submit(self, function: Callable, *arguments: Any, ticker: str) -> Future:
         """A future of `function(*arguments)`, which is run in another process.

@@ -64,6 +64,7 @@ def check_serving(workspace: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # from Python 3.12 on
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_the_champion_serves_and_the_next_retraining_heals(price_file, step):
     models = price_file.folder / "models"

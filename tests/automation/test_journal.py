@@ -72,6 +72,7 @@ def test_processes_that_write_at_once_leave_whole_lines_each_in_its_order(tmp_pa
         assert [entry.reason.split()[0] for entry in found if entry.ticker == ticker] == [str(n) for n in range(50)]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # from Python 3.12 on
 def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path):
     append_entry(tmp_path, ENTRY)
     before = (tmp_path / JOURNAL).read_bytes()

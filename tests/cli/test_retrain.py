@@ -83,8 +83,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_done(workspace):
 
 
 def test_a_scheduler_that_does_not_answer_is_told(workspace, monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    assert distributed
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     monkeypatch.setattr("forecast.automation.cluster.SECONDS_TO_CONNECT", 0.2)
     assert run(workspace, "TSLA", "--dask", "127.0.0.1:9").exit_code == 2
     done = run(workspace, "TSLA", "--dask", "tcp://127.0.0.1:9")
