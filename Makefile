@@ -26,7 +26,7 @@ test: $(VENV)/installed
 
 # Pins every dependency with its hashes; needs uv.
 lock:
-	uv pip compile pyproject.toml --extra test --extra dask --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra test --extra dask --extra report --universal --python-version 3.11 \
 	    --generate-hashes --no-header --upgrade --quiet --output-file requirements.lock
 
 clean:
