@@ -113,6 +113,7 @@ def compile_epoch(network: str, config: Config, n_features: int) -> Callable[[St
 
     from forecast.networks.builders import build_network
     from forecast.networks.heads import student_t_loss
+    from forecast.networks.layers import is_fast
 
     model = build_network(network, config, n_features)
     loss_of = student_t_loss if config.is_distribution else keras.losses.mean_squared_error
@@ -147,12 +148,13 @@ def compile_epoch(network: str, config: Config, n_features: int) -> Callable[[St
         )
         return state, total / n, validation_total / validation_n
 
-    with_xla = config.layers * config.units >= UNITS_THAT_REPAY_XLA and all(layer.supports_jit for layer in model.layers)
-    return _compiled(epoch, with_xla)
+    recurrent = [layer for layer in model.layers if hasattr(layer, "cell")]
+    can_use_xla = all(is_fast(layer) and layer.supports_jit for layer in recurrent)  # cuDNN and BlockLSTM cannot
+    return _compiled(epoch, can_use_xla and config.layers * config.units >= UNITS_THAT_REPAY_XLA)
 
 
 def adam_step(state: State, gradients: list, learning_rate: float) -> State:
-    """The state after one step of Adam, with Keras's constants; `keras.optimizers.Adam` cannot do it without keeping something.
+    """The state after one step of Adam, with Keras's constants; Keras's own cannot step without keeping something.
 
     Source: Kingma and Ba (2015), algorithm 1, in the order that the end of section 2 gives.
     """

@@ -127,9 +127,9 @@ def _epochs(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None])
     """Each epoch with the state that it ends with; both fits have one shape, and so one compilation."""
     config = task.config
     samples = task.train if fit == "evaluation" else task.everything
-    n_windows = max(count_windows(task.train), count_windows(task.everything))
+    n_windows = max(_count_windows(task.train), _count_windows(task.everything))
     train = make_batches(*_stack(samples), config.batch_size, capacity_for(n_windows))
-    n_validated = count_windows(task.validation)
+    n_validated = _count_windows(task.validation)
     validation = make_batches(*_stack(task.validation), VALIDATION_BATCH, capacity_for(n_validated))
     if fit == "deployed":
         validation = validation._replace(n_batches=np.int32(0))
@@ -147,7 +147,7 @@ def _epochs(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None])
         yield epoch, state
 
 
-def count_windows(samples: tuple[Samples, ...]) -> int:
+def _count_windows(samples: tuple[Samples, ...]) -> int:
     """Windows of all tickers together."""
     return sum(len(each.cutoffs) for each in samples)
 
