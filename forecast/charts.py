@@ -56,10 +56,10 @@ def plot_losses(runs: Sequence[Run]) -> Figure:
         for network, axes in zip(run.manifest.config.networks, row):
             _draw_losses(axes, run, network)
             axes.set_title(f"{_label(run.manifest, runs)}{NAMES[network]}")
-        row[0].set_ylabel(_loss_name(run))
+        row[0].set_ylabel(loss_name(run))
         if not run.manifest.config.is_distribution:
             row[0].set_yscale("log")
-    _finish(figure, grid, runs, "training and validation loss")
+    _finish(figure, grid, runs, "training and validation loss", _span(runs, "first_session", "validation_end"))
     return figure
 
 
@@ -75,7 +75,8 @@ def plot_predictions(runs: Sequence[Run]) -> Figure:
             enlarged.set_title(f"{NAMES[network]}, the last {min(ENLARGED, len(run.results.forecasts.cutoffs))} sessions")
         for row in grid[2 * number : 2 * number + 2]:
             row[0].set_ylabel(f"close {_unit(run.manifest.listing)}")
-    _finish(figure, grid, runs, "next close, predicted one session before")
+    dates = f"test {_span(runs, 'test_start', 'test_end')}"
+    _finish(figure, grid, runs, "next close, predicted one session before", dates)
     return figure
 
 
@@ -172,7 +173,7 @@ def _grid(runs: Sequence[Run], row_height: float, rows_per_run: int) -> tuple[Fi
 
 
 def _draw_losses(axes: Axes, run: Run, network: str) -> None:
-    curves = _loss_curves(run, network)
+    curves = loss_curves(run, network)
     shared = min(len(seed) for seed in curves)                        # epochs that every seed trained
     for curve in curves:
         epochs = np.arange(1, len(curve) + 1)
@@ -189,7 +190,7 @@ def _draw_losses(axes: Axes, run: Run, network: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _loss_curves(run: Run, network: str) -> list[np.ndarray]:
+def loss_curves(run: Run, network: str) -> list[np.ndarray]:
     """Training and validation loss of each seed's evaluation fit, arrays of shape (n_epochs, 2)."""
     history = [e for e in run.results.history if e.network == network and e.fit == "evaluation"]
     seeds = sorted({epoch.seed for epoch in history})
@@ -217,18 +218,22 @@ def _use_short_dates(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
-def _finish(figure: Figure, grid: np.ndarray, runs: Sequence[Run], what: str) -> None:
+def _finish(figure: Figure, grid: np.ndarray, runs: Sequence[Run], what: str, dates: str) -> None:
     """Title and legend of the whole figure, and SIMULATED across it where it is."""
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=11)
     manifest = runs[0].manifest
     recipes = " and ".join(dict.fromkeys(run.manifest.config.recipe for run in runs))
-    sessions = [run.results.forecasts.sessions for run in runs]
-    dates = f"test {min(s[0, 0] for s in sessions)} to {max(s[-1, -1] for s in sessions)}"
     simulated = " · SIMULATED" if manifest.simulated else ""
     figure.suptitle(f"{manifest.ticker} · {recipes} · {what} · {dates}{simulated}", parse_math=False, fontsize=13)
     if manifest.simulated:
         _stamp_simulated(figure)
+
+
+def _span(runs: Sequence[Run], first: str, last: str) -> str:
+    """From the earliest of one date to the latest of another."""
+    cutoffs = [run.manifest.cutoffs for run in runs]
+    return f"{min(each[first] for each in cutoffs)} to {max(each[last] for each in cutoffs)}"
 
 
 def _fold_label(fold: ScoredFold, n_folds: int) -> str:
@@ -245,7 +250,8 @@ def _label(manifest: Manifest, runs: Sequence[Run]) -> str:
     return f"{manifest.config.recipe}: " if len(runs) > 1 else ""
 
 
-def _loss_name(run: Run) -> str:
+def loss_name(run: Run) -> str:
+    """What a run's losses are."""
     if run.manifest.config.is_distribution:
         return "negative log likelihood"
     return "mean squared error [scaled close²]"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from forecast.config import Config
 from forecast.errors import ForecastError, RunError, UsageError
+from forecast.networks.backend import stock_layers_wanted
 from forecast.networks.forecaster import Forecaster
-from forecast.networks.training import Epoch
+from forecast.networks.training import Epoch, FitResult
 from forecast.pipeline import Study, Trained
 from forecast.prices.snapshots import write_whole
 from forecast.prices.sources import load_prices, source_from_option
@@ -107,7 +108,8 @@ def train(
         on_notice: hears what a person should know of the prices.
 
     Returns:
-        The runs in the order of the tickers; one ticker's failure does not stop the others.
+        The runs in the order of the tickers, each stored as soon as its fits are done; one ticker's failure does
+        not stop the others.
 
     Raises:
         UsageError: no ticker, or one that cannot be a ticker.
@@ -128,14 +130,16 @@ def train(
         study.prices.ticker: study
         for study in surviving(lambda ticker: cut(prices[ticker]), prices, outcome.failures)
     }
+    started = datetime.now(UTC)
+
+    def finish(study: Study, fits: list[FitResult]) -> None:
+        def save_run_of(_: str) -> Path:
+            return store(models, pipeline.assess(study, fits), started)
+
+        outcome.runs.extend(surviving(save_run_of, [study.prices.ticker], outcome.failures))
+
     if studies:
-        started = datetime.now(UTC)
-        fits = dict(zip(studies, pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None)))
-
-        def finish(ticker: str) -> Path:
-            return store(models, pipeline.assess(studies[ticker], fits[ticker]), started)
-
-        outcome.runs.extend(surviving(finish, studies, outcome.failures))
+        pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None, finish)
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
 
@@ -337,11 +341,12 @@ def make_cutoffs(study: Study) -> dict[str, str]:
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide the bits."""
+    """Versions of Python and of the libraries that decide the bits, and which recurrent layers were used."""
     import platform
     from importlib.metadata import version
 
-    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONED}}
+    layers = "Keras's own" if stock_layers_wanted() else "fast"
+    return {"python": platform.python_version(), "layers": layers, **{name: version(name) for name in _VERSIONED}}
 
 
 def surviving(work: Callable, items: Iterable[str], failures: list[Failure]) -> Iterable:

@@ -77,6 +77,7 @@ def fit(
     workers: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     start: Mapping[str, Mapping[str, Forecaster]] | None = None,
+    on_study: Callable[[Study, list[FitResult]], None] = lambda study, fits: None,
 ) -> list[list[FitResult]]:
     """The fits of each ticker's networks and seeds; those of all tickers share the workers.
 
@@ -85,12 +86,25 @@ def fit(
         workers: processes; as many as there are cores when None.
         on_epoch: hears of every epoch.
         start: forecasters by fit and network to go on from, in place of fresh weights.
+        on_study: called with each ticker's fits as soon as they are done, while later ones are still at work.
     """
-    if studies[0].config.recipe == "pooled":
-        return [fit_networks(make_tasks(*studies, start=start), workers, on_epoch)] * len(studies)
-    tasks = [make_tasks(study, start=start) for study in studies]
-    fits = iter(fit_networks([task for own in tasks for task in own], workers, on_epoch))
-    return [[next(fits) for _ in own] for own in tasks]
+    pooled = studies[0].config.recipe == "pooled"
+    groups = [list(studies)] if pooled else [[study] for study in studies]
+    tasks = [make_tasks(*group, start=start) for group in groups]
+    fits: list[list[FitResult]] = []
+    done: list[FitResult] = []
+
+    def collect(result: FitResult) -> None:
+        done.append(result)
+        group = groups[0 if pooled else len(fits)]
+        if len(done) == len(tasks[0]):       # every group has as many: networks times seeds
+            for study in group:
+                fits.append(list(done))
+                on_study(study, fits[-1])
+            done.clear()
+
+    fit_networks([task for own in tasks for task in own], workers, on_epoch, collect)
+    return fits
 
 
 def cutter(

@@ -85,6 +85,7 @@ Layers = Annotated[int | None, typer.Option("--layers", help="Recurrent layers."
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs at most; early stopping decides.")]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Windows in a batch.")]
 LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Of Adam.")]
+Patience = Annotated[int | None, typer.Option("--patience", help="Epochs without a better validation loss.")]
 NSeeds = Annotated[int | None, typer.Option("--n-seeds", help="Trainings of each network, averaged.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that train side by side. Default: one a core.")

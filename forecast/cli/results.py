@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from forecast.charts import NAMES
 from forecast.cli.tables import print_json, print_path, print_table, print_text
 from forecast.config import Config
 from forecast.library import Failure
 from forecast.prices.table import Listing
+from forecast.report.scores import Cell, headers, rows_of, scores_at
 from forecast.store.results import Results
 from forecast.store.runs import SCHEMA, load_run
-
-BASELINE_NAMES = {
-    "naive": "naive (last close)",
-    "drift": "drift",
-    "historical_normal": "volatility, normal",
-    "historical_student_t": "volatility, t",
-    "garch": "GARCH(1,1)-t",
-    "ets": "ETS",
-}
-_HIGHEST_IS_BEST = {"directional_accuracy"}
-_NOMINAL = {"coverage_80": 0.80, "coverage_95": 0.95}
-_COLUMNS = ("mae", "rmse", "mase", "directional_accuracy", "crps", "coverage_80", "coverage_95")
 
 
 def print_run(path: Path, charts: Sequence[Path]) -> None:
@@ -47,15 +35,11 @@ def print_results(results: Results, title: str, horizon: int, listing: Listing) 
 
 def print_scores(metrics: Mapping[str, dict], step: str | None, title: str, listing: Listing) -> None:
     """One row for each model; `step` names one of `by_horizon`, None the overall scores."""
-    scores = {name: model["overall"] if step is None else model["by_horizon"][step] for name, model in metrics.items()}
-    rows = [
-        [NAMES.get(name) or BASELINE_NAMES[name], *(_figure(scores, name, column) for column in _COLUMNS)]
-        for name in scores
-    ]
-    unit = f"\n[{listing.currency}]" if listing.currency else ""
-    headers = ["", f"MAE{unit}", f"RMSE{unit}", "MASE", "dir.\n[%]", "CRPS\n[%]", "in 80%\n[%]", "in 95%\n[%]"]
+    scores = scores_at(metrics, step)
+    rows = [[name, *(_starred(cell) for cell in cells)] for name, cells in rows_of(scores)]
+    columns = ["", *("\n".join(filter(None, header)) for header in headers(listing))]
     n = next(iter(scores.values()))["n"]
-    print_table(f"{title}, {n} forecasts", headers, rows, "* best of its column")
+    print_table(f"{title}, {n} forecasts", columns, rows, "* best of its column")
 
 
 def print_document(paths: Sequence[tuple[Path, Sequence[Path]]], failures: Sequence[Failure]) -> None:
@@ -91,22 +75,6 @@ def format_title(ticker: str, config: Config, simulated: bool) -> str:
     return f"{ticker}{' SIMULATED' if simulated else ''} {config.recipe}"
 
 
-def _figure(scores: dict[str, dict], name: str, column: str) -> str:
-    """A figure with its unit's digits, marked when it is the best of its column."""
-    value = scores[name][column]
-    if value is None:
-        return "- "
-    text = _digits(value, column)
-    is_best = text == _digits(_best(scores, column), column)  # what reads the same is starred the same
-    return f"**{text}**" if is_best else f"{text} "           # digits below digits, the star beside
-
-
-def _digits(value: float, column: str) -> str:
-    return f"{100 * value:.1f}" if column in _NOMINAL or column in _HIGHEST_IS_BEST else f"{value:#.4g}"
-
-
-def _best(scores: dict[str, dict], column: str) -> float | None:
-    values = [score[column] for score in scores.values() if score[column] is not None]
-    if column in _HIGHEST_IS_BEST:
-        return max(values, default=None)
-    return min(values, key=lambda value: abs(value - _NOMINAL.get(column, 0.0)), default=None)
+def _starred(cell: Cell) -> str:
+    """Digits below digits, the star beside."""
+    return f"**{cell.text}**" if cell.is_best else f"{cell.text} "

@@ -13,6 +13,7 @@ from forecast.cli.options import (
     Lookback,
     Networks,
     NSeeds,
+    Patience,
     Pool,
     Recipe,
     Tickers,
@@ -39,6 +40,7 @@ def train(
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
+    patience: Patience = None,
     n_seeds: NSeeds = None,
     workers: Workers = None,
 ) -> None:
@@ -49,8 +51,9 @@ def train(
     from forecast.config import make_config, tuned_config
 
     flags = dict(
-        recipe="pooled" if pool else recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
+        recipe="pooled" if pool else recipe, networks=split_words(networks), lookback=lookback, horizon=horizon,
+        units=units, layers=layers, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+        patience=patience, n_seeds=n_seeds, seed=shared.seed,
     )  # fmt: skip
     started_from = library.load_base(base, shared.folder) if base else None
     config = tuned_config(started_from.config, flags) if started_from else make_config(flags, shared.settings)

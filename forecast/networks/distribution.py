@@ -39,7 +39,8 @@ class StudentT:
         df = self.df[..., None]
         finite = np.where(np.isinf(df), 5.0, df)  # stdtrit knows no infinity
         standard = np.where(np.isinf(df), ndtri(levels), stdtrit(finite, levels))
-        return self.location[..., None] + self.scale[..., None] * standard
+        spread = np.where(levels == 0.5, 0.0, self.scale[..., None] * standard)  # a point has its median
+        return self.location[..., None] + spread
 
     def cdf(self, y: np.ndarray) -> np.ndarray:
         """Probability of a log return at or below `y`, same shape as `y`."""

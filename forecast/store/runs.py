@@ -48,7 +48,7 @@ class Manifest:
         snapshot: sha256 of the prices.
         listing: exchange, currency and time zone of the ticker.
         simulated: True for DEMO.
-        cutoffs: ISO dates: first and last session, and the first and last cutoff of each part.
+        cutoffs: ISO dates: first and last session, and those that each part begins and ends with.
         best_epochs: by network: the epoch that validation chose, of each seed.
         serving: the network that validation liked best; the one whose forecast is shown first.
         versions: of Python and the libraries that decide the bits.
