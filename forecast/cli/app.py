@@ -10,6 +10,7 @@ from forecast.cli.doctor import doctor
 from forecast.cli.explain import explain
 from forecast.cli.init import init
 from forecast.cli.predict import predict
+from forecast.cli.report import report
 from forecast.cli.retrain import retrain
 from forecast.cli.score import score
 from forecast.cli.shared import main_callback
@@ -29,6 +30,7 @@ app.command()(backtest)
 app.command()(audit)
 app.command()(retrain)
 app.command()(status)
+app.command()(report)
 app.command()(init)
 app.command()(doctor)
 app.add_typer(schedule.app, name="schedule")

@@ -1,0 +1,118 @@
+"""What a page is made of: everything that is stored of a ticker, loaded and checked, nothing computed anew."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from forecast.errors import DataError
+from forecast.library import find
+from forecast.prices.snapshots import load_snapshot, read_current
+from forecast.prices.table import Prices
+from forecast.store.folds import ScoredFold, load_fold
+from forecast.store.grading import Grade, grade
+from forecast.store.ledger import LEDGER, LedgerRow, load_forecasts
+from forecast.store.runs import Manifest, Run, load_file, load_manifest, load_run
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A ticker's champion and what has become of it.
+
+    Args:
+        run: manifest and results of the champion.
+        prices: the newest stored ones of its source; None where their snapshot is gone or damaged.
+        outlook: the newest forecast on record of its serving network, a row for each step; may be empty.
+        grades: of all the ticker's recorded forecasts, against `prices`.
+        folds: of the newest backtest, oldest first; may be empty.
+        gates: the picture that `forecast explain` drew of the serving network after the run was stored, a PNG.
+    """
+
+    run: Run
+    prices: Prices | None
+    outlook: list[LedgerRow]
+    grades: list[Grade]
+    folds: list[ScoredFold]
+    gates: bytes | None
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of the run."""
+        return self.run.manifest
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the index says of a ticker.
+
+    Args:
+        manifest: of the champion.
+        findings: behind its verdict.
+        outlook: as in `Stored`.
+    """
+
+    manifest: Manifest
+    findings: dict
+    outlook: list[LedgerRow]
+
+
+def load_stored(ticker: str, workspace: Path) -> Stored:
+    """Everything that is stored of a ticker's champion.
+
+    Raises:
+        RunError: the ticker has no champion, or a file of it is missing or was changed.
+    """
+    path = find(ticker, None, workspace)
+    run = load_run(path)
+    rows = load_forecasts(workspace / "models" / LEDGER, run.manifest.ticker)
+    prices = _newest_prices(workspace / "data", run.manifest)
+    return Stored(
+        run=run,
+        prices=prices,
+        outlook=newest_forecast(rows, run.manifest),
+        grades=grade(rows, {run.manifest.ticker: prices}) if prices else [],
+        folds=_newest_folds(path.parent / "backtests"),
+        gates=_picture_of_gates(path.parent, run.manifest),
+    )
+
+
+def load_summary(ticker: str, workspace: Path) -> Summary:
+    """What the index needs of a ticker's champion; raises as `load_stored`."""
+    path = find(ticker, None, workspace)
+    manifest = load_manifest(path)
+    findings = json.loads(load_file(path, manifest, "metrics.json"))["findings"]
+    rows = load_forecasts(workspace / "models" / LEDGER, manifest.ticker)
+    return Summary(manifest, findings, newest_forecast(rows, manifest))
+
+
+def newest_forecast(rows: list[LedgerRow], manifest: Manifest) -> list[LedgerRow]:
+    """The rows of the run's serving network that were recorded last, by horizon."""
+    own = [row for row in rows if (row.run_id, row.network) == (manifest.run_id, manifest.serving)]
+    return [row for row in own if row.made_at == own[-1].made_at]
+
+
+def _newest_prices(folder: Path, manifest: Manifest) -> Prices | None:
+    current = read_current(folder, manifest.ticker).get(manifest.source, {"sha256": manifest.snapshot})
+    try:
+        return load_snapshot(folder, manifest.ticker, current["sha256"])
+    except DataError:
+        return None
+
+
+def _newest_folds(folder: Path) -> list[ScoredFold]:
+    """The folds of the backtest that was stored last; those of an interrupted one as far as it came."""
+    by_time = sorted(folder.glob("*/fold-1.json"), key=lambda path: path.stat().st_mtime)
+    if not by_time:
+        return []
+    backtest = by_time[-1].parent
+    folds = [load_fold(backtest, number) for number in range(1, len(list(backtest.glob("fold-*.json"))) + 1)]
+    return [fold for fold in folds if fold is not None]
+
+
+def _picture_of_gates(folder: Path, manifest: Manifest) -> bytes | None:
+    path = folder / f"explain-{manifest.serving}.png"
+    if not path.is_file() or path.stat().st_mtime < datetime.fromisoformat(manifest.created_at).timestamp():
+        return None
+    return path.read_bytes()
