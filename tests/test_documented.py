@@ -1,23 +1,64 @@
-"""The pages in docs/ do what they say."""
+"""The README and the pages in docs/ do what they say."""
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 
-DOCS = Path(__file__).parents[1] / "docs"
+import pytest
+import typer
+
+from forecast.cli.app import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def code_of(page: str) -> str:
+def code_of(page: Path) -> str:
     """The indented blocks of a page, one after the other."""
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", (DOCS / page).read_text(encoding="utf-8"), flags=re.M)
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", page.read_text(encoding="utf-8"), flags=re.M)
     return "\n".join(textwrap.dedent(block) for block in blocks)
+
+
+def commands_of(page: Path) -> list[str]:
+    """Commands that stand in a page's blocks, without the remarks after two spaces; patterns such as a|b left out."""
+    commands = re.findall(r"^    (forecast \S.*?)(?:  .*)?$", page.read_text(encoding="utf-8"), flags=re.M)
+    return [command for command in commands if not re.search(r"[|\[\]…(=]|\.\.\.", command)]
+
+
+def parse(command: str) -> None:
+    """Let the command line read a command as it would, without running it; Typer raises where it cannot."""
+    group, words = typer.main.get_command(app), shlex.split(command)[1:]
+    context = group.make_context("forecast", words)
+    while hasattr(group, "commands"):
+        name, group, words = group.resolve_command(context, [*context._protected_args, *context.args])
+        context = group.make_context(name, words, parent=context)
+
+
+COMMANDS = [(page, command) for page in PAGES for command in commands_of(page)]
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
+def test_the_command_line_reads_every_command_of_the_pages(command):
+    parse(command)
+
+
+def test_every_command_stands_in_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in typer.main.get_command(app).commands if f"    forecast {name}" not in readme] == []
+
+
+def test_every_link_of_the_pages_leads_to_a_file():
+    for page in PAGES:
+        for target in re.findall(r"(?<!!)\[[^]]+\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_code_of_the_library_page_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_HOME", raising=False)
     names: dict[str, object] = {}
-    exec(compile(code_of("library.md"), "docs/library.md", "exec"), names)
+    exec(compile(code_of(ROOT / "docs" / "library.md"), "docs/library.md", "exec"), names)
     assert {"run", "comparison", "outlook", "walk"} <= set(names)
     assert (tmp_path / "predictions.png").read_bytes().startswith(b"\x89PNG")
     assert "Type: forecast train TSLA" in capsys.readouterr().out

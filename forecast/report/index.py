@@ -45,13 +45,15 @@ def index_values(summaries: Sequence[Summary], pages: set[str]) -> dict[str, obj
 
 
 def format_verdict(summaries: Sequence[Summary]) -> str:
-    """On how many of the tickers a network beats yesterday's close, and its ranges GARCH's."""
-    findings = [summary.findings["networks"].values() for summary in summaries]
+    """On how many tickers a network beats yesterday's close, its ranges GARCH's, and luck would have done so."""
+    findings = [list(summary.findings["networks"].values()) for summary in summaries]
     better = [any(network["price"]["better"] for network in networks) for networks in findings]
     ranges = [any(network["ranges"] and network["ranges"]["better"] for network in networks) for networks in findings]
+    luck = sum(summary.findings["claim_level"] * len(networks) for summary, networks in zip(summaries, findings))
     return (
-        f"Of {len(summaries)} {'ticker' if len(summaries) == 1 else 'tickers'}, a network predicts the price significantly better than yesterday's close on"
-        f" {sum(better)}, and its range significantly better than GARCH on {sum(ranges)}."
+        f"Of {len(summaries)} {'ticker' if len(summaries) == 1 else 'tickers'}, a network predicts the price significantly"
+        f" better than yesterday's close on {sum(better)}, and its range significantly better than GARCH on {sum(ranges)}."
+        f" Luck alone may give up to {luck:.1f} of each."
     )
 
 

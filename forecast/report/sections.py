@@ -82,6 +82,9 @@ def make_outlook_table(rows: Sequence[LedgerRow], unit: str) -> Table:
         f"{NAMES[rows[0].network]}, put on record on {rows[0].made_at[:16].replace('T', ' ')} UTC;"
         f" last close {rows[0].last_close:.2f}{unit} on {rows[0].cutoff}"
     )
+    n_late = sum(row.is_late for row in rows)
+    if n_late:
+        caption += f"; {n_late} of these {len(rows)} sessions had closed already by then: no test of the forecast"
     columns = ("session", "median", "50 % range", "80 % range", "95 % range", "up [%]")
     return Table(caption, columns, [_outlook_row(row) for row in rows])
 
