@@ -33,7 +33,7 @@ LAYERS = (
     ("cli",),
     ("__main__",),
 )
-HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "yfinance", "statsmodels", "arch", "exchange_calendars", "distributed"}
+HEAVY = {"tensorflow", "keras", "sklearn", "matplotlib", "yfinance", "statsmodels", "arch", "exchange_calendars", "distributed", "plotly", "jinja2"}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 # Sends a task to a worker that it started, over its own pipe, as multiprocessing itself does; never to a file.
 SPEAKS_TO_ITS_WORKERS = "automation.executors"

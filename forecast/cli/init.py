@@ -73,7 +73,7 @@ def init(shared: Shared, tickers: Tickers = None) -> None:
         print_json({"schema": SCHEMA, "path": str(path)})
     else:
         print_path(path)
-    shared.notice(f"Next: forecast train {tickers[0].upper() if tickers else 'TSLA'} (or DEMO, without a network).")
+    shared.notice(f"Next: forecast train{'' if tickers else ' TSLA'}; without a network: forecast train DEMO")
 
 
 def format_settings(watchlist: list[str]) -> str:

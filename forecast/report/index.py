@@ -14,8 +14,8 @@ from forecast.report.scores import Cell
 from forecast.report.stored import Summary
 
 COLUMNS = (
-    "ticker", "last session", "next", "median", "80 % range", "network",
-    "MAE against naive [%]", "CRPS against GARCH [%]", "in 80% [%]", "in 95% [%]",
+    "ticker", "next", "median", "80 % range", "MAE against naive [%]", "CRPS against GARCH [%]", "in 80% [%]", "in 95% [%]",
+    "network", "last session",
 )  # fmt: skip
 
 
@@ -62,12 +62,12 @@ def _row(summary: Summary, pages: set[str]) -> Row:
     finding = summary.findings["networks"][manifest.serving]
     coverage = finding["coverage"] or {}
     cells = [
-        Cell(manifest.cutoffs["last_session"], False),
         *_next_session(summary),
-        Cell(NAMES[manifest.serving], False),
         _change(finding["price"]),
         _change(finding["ranges"]),
         *(Cell(f"{100 * coverage[level]:.1f}" if coverage else "-", False) for level in ("0.8", "0.95")),
+        Cell(NAMES[manifest.serving], False),
+        Cell(manifest.cutoffs["last_session"], False),
     ]
     name = f"{folder_from_ticker(manifest.ticker)}.html"
     return Row(manifest.ticker, manifest.simulated, quote(name) if name in pages else None, cells)

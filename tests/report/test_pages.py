@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import shlex
 import sys
@@ -15,8 +16,9 @@ from forecast.config import RECIPES, Settings, make_config
 from forecast.errors import ForecastError, RunError
 from forecast.report.index import index_values
 from forecast.report.pages import format_page, make_environment, make_policy, write_report
-from forecast.report.sections import format_command, page_values
+from forecast.report.sections import format_command, make_live_table, make_outlook_table, page_values
 from forecast.report.stored import load_stored, load_summary
+from forecast.store.grading import Grade
 from forecast.store.ledger import LEDGER, load_forecasts
 from tests.report.conftest import INJECTED
 
@@ -119,6 +121,30 @@ def load_stored_recipe(workspace, recipe):
     from forecast.store.runs import list_runs, load_run
 
     return next(run for run in map(load_run, list_runs(workspace / "models")) if run.manifest.config.recipe == recipe)
+
+
+def test_a_picture_of_gates_is_shown_unless_it_is_older_than_the_run(told):
+    serving = load_stored("DEMO", told).manifest.serving
+    picture = told / "models" / "DEMO" / f"explain-{serving}.png"
+    picture.write_bytes(b"\x89PNG")
+    assert page_values(load_stored("DEMO", told))["gates"] == "data:image/png;base64,iVBORw=="
+    os.utime(picture, (0, 0))
+    assert page_values(load_stored("DEMO", told))["gates"] is None
+
+
+def test_recorded_forecasts_stand_beside_yesterday_s_close_once_they_are_graded():
+    pending = Grade("TSLA", "lstm", 1, False, n=0, pending=3, late=0, repeated=0, without_price=0)
+    graded = replace(pending, horizon=2, n=40, mae=1.25, naive_mae=1.5, p_value=0.04, n_ranges=40, crps=0.9, coverage_80=0.775)
+    assert make_live_table([pending]) is None
+    (row,) = make_live_table([pending, graded]).rows
+    assert row == ["LSTM", "2", "40", "3", "1.25", "1.5", "0.04", "0.9", "77.5", "-"]
+
+
+def test_a_forecast_recorded_too_late_is_called_no_test(told):
+    rows = load_stored("DEMO", told).outlook
+    late = [replace(row, last_closed=rows[0].target) for row in rows]
+    assert "closed already" not in make_outlook_table(rows, "").caption
+    assert "1 of these 2 sessions had closed already" in make_outlook_table(late, "").caption
 
 
 @pytest.mark.parametrize("recipe", ["returns", "classic"])
