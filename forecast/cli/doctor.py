@@ -161,7 +161,7 @@ def check_cron(shared: Shared) -> Finding:
     try:
         scheduled = show_cron(shared.folder.resolve())
     except ForecastError as error:
-        return Finding("cron", NOTE, str(error), "Nothing is retrained by night: apt install cron, or --systemd.")
+        return Finding("cron", NOTE, str(error), "Until then nothing is retrained by night. On Debian: apt install cron")
     if _is_running(CRON_DAEMONS) is False:
         return Finding("cron", NOTE, "installed, but not running", "Start it: sudo service cron start")
     if not scheduled:
