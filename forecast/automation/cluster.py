@@ -86,5 +86,5 @@ def _within(seconds: float | None, ticker: str, function: Callable, *arguments: 
                 f"{ticker} was given up after {seconds:g} s in one fit, its time limit. Use a longer --time-limit."
             )
 
-    heard_by(listen)
-    return function(*arguments)
+    with heard_by(listen):
+        return function(*arguments)

@@ -10,8 +10,9 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
@@ -258,9 +259,14 @@ def tell(note: Any) -> None:
     _listener.get()(note)
 
 
-def heard_by(listener: Callable[[Any], None]) -> None:
-    """Let `listener` hear what the tasks of this thread tell; what it raises ends the task."""
-    _listener.set(listener)
+@contextmanager
+def heard_by(listener: Callable[[Any], None]) -> Iterator[None]:
+    """Let `listener` hear what this thread tells within the block; what it raises ends the task."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 def _serve(connection: Connection) -> None:
@@ -269,16 +275,20 @@ def _serve(connection: Connection) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
     threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
-    heard_by(lambda note: connection.send(("note", note)))
-    while True:
-        try:
-            payload = connection.recv_bytes()
-        except EOFError:
-            return
-        try:
-            function, arguments = pickle.loads(payload)
-            answer = ("done", function(*arguments))
-        except Exception as error:
-            error.add_note(traceback.format_exc())
-            answer = ("raised", error)
-        connection.send(answer)
+    with heard_by(lambda note: connection.send(("note", note))):
+        while True:
+            try:
+                payload = connection.recv_bytes()
+            except EOFError:
+                return
+            connection.send(_answer(payload))
+
+
+def _answer(payload: bytes) -> tuple[str, Any]:
+    """("done", result) of a pickled function and its arguments, or ("raised", error)."""
+    try:
+        function, arguments = pickle.loads(payload)
+        return "done", function(*arguments)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        return "raised", error
