@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := demo
 
-.PHONY: demo test lock clean
+.PHONY: demo test docs lock clean
 
 # pip compiles what it installs; our own modules are compiled too, since every start reads them.
 $(VENV)/installed: requirements.lock pyproject.toml
@@ -22,7 +22,12 @@ demo: $(VENV)/installed
 	@echo "The charts are in $(DEMO)/models/DEMO/ (start with loss.png and predictions.png)."
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# Draws the pictures of the docs again, from Yahoo or from PRICES=TSLA.csv, and lists the licences.
+docs: $(VENV)/installed
+	$(BIN)/python docs/make_pictures.py $(PRICES)
+	$(BIN)/python docs/make_licences.py
 
 # Pins every dependency with its hashes; needs uv.
 lock:

@@ -23,9 +23,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     from forecast import api
 
-    # All at once: `forecast.backtest` is a module too, whose import has just put itself here.
-    globals().update({each: getattr(api, each) for each in __all__})
-    return globals()[name]
+    return getattr(api, name)
 
 
 def __dir__() -> list[str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecast import library
-from forecast.backtest import Backtest, Layout
-from forecast.backtest import backtest as walk_forward
+from forecast.walk_forward import Backtest, Layout
+from forecast.walk_forward import backtest as walk_forward
 from forecast.config import Config, find_workspace, load_settings, make_config
 from forecast.prediction import Prediction, dict_from_prediction
 from forecast.prediction import predict as predict_next
@@ -196,7 +196,7 @@ class WalkForward:
 
     def plot(self) -> Figure:
         """The error of each fold by model."""
-        from forecast.backtest import plot
+        from forecast.walk_forward import plot
 
         return plot(self.backtest)
 

@@ -21,11 +21,6 @@ def test_the_import_loads_nothing_but_itself():
     assert in_a_process(code) == "forecast"
 
 
-def test_backtest_is_the_function_although_a_module_has_its_name():
-    code = "import forecast; forecast.train; from forecast.backtest import Layout; print(forecast.backtest.__module__)"
-    assert in_a_process(code) == "forecast.api"
-
-
 def test_a_notebook_is_offered_the_four_functions():
     assert set(forecast.__all__) <= set(dir(forecast))
     with pytest.raises(AttributeError, match="no attribute 'magic'"):

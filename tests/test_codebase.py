@@ -27,7 +27,7 @@ LAYERS = (
     ("charts",),
     ("audit", "explain"),
     ("library",),
-    ("backtest", "prediction", "scoring"),
+    ("walk_forward", "prediction", "scoring"),
     ("api", "report"),
     ("automation",),
     ("cli",),

@@ -25,7 +25,7 @@ from forecast.cli.options import (
 from forecast.cli.shared import Shared, command
 
 if TYPE_CHECKING:
-    from forecast.backtest import Backtest
+    from forecast.walk_forward import Backtest
 
 PICTURE_WIDTH = 64  # letters, so that the folds stay within 80 columns
 
@@ -61,8 +61,8 @@ def backtest(
     workers: Workers = None,
 ) -> None:
     """Refit again and again, each time tested on what came next; interrupted, it goes on where it stopped."""
-    from forecast.backtest import Layout
-    from forecast.backtest import backtest as walk
+    from forecast.walk_forward import Layout
+    from forecast.walk_forward import backtest as walk
     from forecast.cli.progress import fit_progress
     from forecast.cli.tables import print_json
     from forecast.config import make_config
@@ -101,7 +101,7 @@ def print_backtest(finished: Backtest) -> None:
 
 def print_folds(finished: Backtest, title: str) -> None:
     """The error of each fold over all steps: CRPS, or the absolute error where there are points only."""
-    from forecast.backtest import mean_over_folds
+    from forecast.walk_forward import mean_over_folds
     from forecast.charts import NAMES
     from forecast.cli.tables import print_table
 
@@ -123,7 +123,7 @@ def dict_from_backtest(finished: Backtest) -> dict[str, object]:
     """The backtest as one of the `runs` of the JSON document; its models are those of all folds together."""
     from dataclasses import asdict
 
-    from forecast.backtest import mean_over_folds
+    from forecast.walk_forward import mean_over_folds
 
     prices, config = finished.prices, finished.config
     first, last = finished.folds[0].scores.cutoffs, finished.folds[-1].scores.cutoffs

@@ -242,6 +242,8 @@ def _read_rows(
     notices: tuple[str, ...],
 ) -> PriceFile:
     """Cells to dates and numbers; few unreadable rows are left out, many are an error."""
+    if not rows:
+        raise DataError(f"{path} has no rows with prices.")
     lines = [row.line for row in rows]
     dates = [row.cells[chosen["date"].index] for row in rows]
     sessions = sessions_from_cells(dates, lines, timezone, str(path))

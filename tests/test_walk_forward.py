@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.backtest import Layout, backtest, fit_folds, make_backtest_id, mean_over_folds, plan_folds, pool
+from forecast.walk_forward import Layout, backtest, fit_folds, make_backtest_id, mean_over_folds, plan_folds, pool
 from forecast.config import make_config
 from forecast.errors import UsageError
 from forecast.evaluation.baselines import predict_garch
