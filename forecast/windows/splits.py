@@ -10,7 +10,7 @@ import numpy as np
 from forecast.windows.features import WARM_UP
 
 MIN_TRAIN_WINDOWS = 30
-MIN_OUTSAMPLE_WINDOWS = 19   # below it no 95 % range can be calibrated (`networks.calibration`)
+MIN_OUTSAMPLE_WINDOWS = 20   # below it, or twice the horizon, no difference between models can be tested (`evaluation.significance`)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def split_sessions(
     Returns:
         The cut; with too few sessions its train part comes out short or empty (`smallest_n_sessions`).
     """
-    smallest = horizon + MIN_OUTSAMPLE_WINDOWS - 1
+    smallest = horizon - 1 + max(MIN_OUTSAMPLE_WINDOWS, 2 * horizon)
     n_validation = max(round(n_sessions * validation_fraction), smallest)
     n_test = max(round(n_sessions * test_fraction), smallest)
     return split_at(n_sessions, n_sessions - n_test, n_validation, lookback, horizon)
