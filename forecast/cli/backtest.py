@@ -6,22 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.options import (
-    BatchSize,
-    Csv,
-    Epochs,
-    Horizon,
-    Layers,
-    LearningRate,
-    Lookback,
-    Networks,
-    NSeeds,
-    Recipe,
-    Ticker,
-    Units,
-    Workers,
-    split_words,
-)
+from forecast.cli.options import Csv, Ticker, Training, Workers
 from forecast.cli.shared import Shared, command
 
 if TYPE_CHECKING:
@@ -48,16 +33,7 @@ def backtest(
     step_size: StepSize = None,
     sliding: Sliding = False,
     csv: Csv = None,
-    recipe: Recipe = None,
-    networks: Networks = None,
-    lookback: Lookback = None,
-    horizon: Horizon = None,
-    units: Units = None,
-    layers: Layers = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    n_seeds: NSeeds = None,
+    training: Training = Training(),
     workers: Workers = None,
 ) -> None:
     """Refit again and again, each time tested on what came next; interrupted, it goes on where it stopped."""
@@ -67,10 +43,7 @@ def backtest(
     from forecast.cli.tables import print_json
     from forecast.config import make_config
 
-    flags = dict(
-        recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
-    )  # fmt: skip
+    flags = training.flags(shared.seed)
     config = make_config(flags, shared.settings)
     with fit_progress(shared.quiet) as (on_epoch, on_fit):
         finished = walk(

@@ -1,5 +1,6 @@
 """Arguments and options that several commands have, declared once, with what a shell completes them to."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -90,6 +91,27 @@ NSeeds = Annotated[int | None, typer.Option("--n-seeds", help="Trainings of each
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that train side by side. Default: one a core.")
 ]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train: what `train`, `retrain` and `backtest` let a person change."""
+
+    recipe: Recipe = None
+    networks: Networks = None
+    lookback: Lookback = None
+    horizon: Horizon = None
+    units: Units = None
+    layers: Layers = None
+    epochs: Epochs = None
+    batch_size: BatchSize = None
+    learning_rate: LearningRate = None
+    patience: Patience = None
+    n_seeds: NSeeds = None
+
+    def flags(self, seed: int | None) -> dict[str, object]:
+        """The options as `make_config` takes them; None stands for "not given"."""
+        return self.__dict__ | {"networks": split_words(self.networks), "seed": seed}
 
 
 def split_words(text: str | None) -> list[str] | None:

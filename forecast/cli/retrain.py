@@ -10,22 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.options import (
-    BatchSize,
-    Csv,
-    Epochs,
-    Horizon,
-    Layers,
-    LearningRate,
-    Lookback,
-    Networks,
-    NSeeds,
-    Recipe,
-    Tickers,
-    Units,
-    Workers,
-    split_words,
-)
+from forecast.cli.options import Csv, Tickers, Training, Workers
 from forecast.cli.shared import INTERRUPTED, Shared, command, finish
 from forecast.cli.tables import print_json, print_text
 
@@ -52,16 +37,7 @@ def retrain(
     force: Force = False,
     dry_run: DryRun = False,
     csv: Csv = None,
-    recipe: Recipe = None,
-    networks: Networks = None,
-    lookback: Lookback = None,
-    horizon: Horizon = None,
-    units: Units = None,
-    layers: Layers = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    n_seeds: NSeeds = None,
+    training: Training = Training(),
     workers: Workers = None,
     time_limit: TimeLimit = None,
     dask: Dask = None,
@@ -71,10 +47,7 @@ def retrain(
     from forecast.automation.retraining import Order
     from forecast.library import check_tickers
 
-    flags = dict(
-        recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, units=units, layers=layers,
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, n_seeds=n_seeds, seed=shared.seed,
-    )  # fmt: skip
+    flags = training.flags(shared.seed)
     symbols = check_tickers(tickers or shared.settings.watchlist)
     order = Order(shared.folder, shared.settings, flags, csv, shared.offline, force, shared.notice)
     if dry_run:

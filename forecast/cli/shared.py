@@ -4,7 +4,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,16 +73,19 @@ class Shared:
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """A command as Typer wants it, from a function whose first argument is `shared: Shared`.
 
-    Its signature gains the shared options; a `ForecastError` becomes one sentence on stderr and its exit code.
+    Its signature gains the shared options, and a parameter that is a dataclass of options (`options.Training`)
+    stands for its fields; a `ForecastError` becomes one sentence on stderr and its exit code.
     """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    groups = {each.name: each.annotation for each in own if is_dataclass(each.annotation)}
 
     @functools.wraps(function)
     def wrapped(context: typer.Context, **values: Any) -> None:
-        shared = context.find_root().obj.merged(_pop_shared(values))
+        shared = context.find_root().obj.merged(_popped(Shared, values))
+        values |= {name: _popped(options, values) for name, options in groups.items()}
         _run(shared, lambda: function(shared, **values))
 
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-    return _with_parameters(wrapped, own)
+    return _with_parameters(wrapped, [x for each in own for x in _expanded(each)])
 
 
 def finish(failures: "Sequence[Failure]", n_tickers: int) -> None:
@@ -101,19 +104,31 @@ def keep_shared(context: typer.Context, **values: Any) -> None:
     69 source unreachable and nothing cached; 75 try again later (rate limit, lock held);
     78 bad configuration; 130 interrupted.
     """
-    context.obj = _pop_shared(values)
+    context.obj = _popped(Shared, values)
 
 
-def _pop_shared(values: dict[str, Any]) -> Shared:
-    return Shared(**{field.name: values.pop(field.name) for field in fields(Shared)})
+def _popped(options: type, values: dict[str, Any]) -> Any:
+    """A dataclass of options, filled from the values that Typer gives."""
+    return options(**{field.name: values.pop(field.name) for field in fields(options)})
+
+
+def _options_of(options: type) -> list[inspect.Parameter]:
+    """The fields of a dataclass of options as parameters."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(options)]
+
+
+def _expanded(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """A parameter, or the options that it stands for."""
+    if is_dataclass(parameter.annotation):
+        return _options_of(parameter.annotation)
+    return [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
 
 
 def _with_parameters(function: Callable[..., None], own: list[inspect.Parameter]) -> Callable[..., None]:
     """The function with a signature of the context, its own parameters and the shared ones."""
-    kind = inspect.Parameter.KEYWORD_ONLY
-    shared = [inspect.Parameter(f.name, kind, default=f.default, annotation=f.type) for f in fields(Shared)]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    parameters = [context, *(parameter.replace(kind=kind) for parameter in own), *shared]
+    parameters = [context, *own, *_options_of(Shared)]
     function.__signature__ = inspect.Signature(parameters)
     function.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return function

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from forecast.cli.options import (
-    Base,
-    BatchSize,
-    Csv,
-    Epochs,
-    Horizon,
-    Layers,
-    LearningRate,
-    Lookback,
-    Networks,
-    NSeeds,
-    Patience,
-    Pool,
-    Recipe,
-    Tickers,
-    Units,
-    Workers,
-    split_words,
-)
+from forecast.cli.options import Base, Csv, Pool, Tickers, Training, Workers
 from forecast.cli.shared import Shared, command, finish
 
 
@@ -29,19 +11,9 @@ def train(
     shared: Shared,
     tickers: Tickers = None,
     csv: Csv = None,
-    recipe: Recipe = None,
     pool: Pool = False,
     base: Base = None,
-    networks: Networks = None,
-    lookback: Lookback = None,
-    horizon: Horizon = None,
-    units: Units = None,
-    layers: Layers = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    patience: Patience = None,
-    n_seeds: NSeeds = None,
+    training: Training = Training(),
     workers: Workers = None,
 ) -> None:
     """Fetch prices if due, train SimpleRNN and LSTM, score them against naive, draw, store a run per ticker."""
@@ -50,11 +22,8 @@ def train(
     from forecast.cli.results import print_document, print_run
     from forecast.config import make_config, tuned_config
 
-    flags = dict(
-        recipe="pooled" if pool else recipe, networks=split_words(networks), lookback=lookback, horizon=horizon,
-        units=units, layers=layers, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-        patience=patience, n_seeds=n_seeds, seed=shared.seed,
-    )  # fmt: skip
+    flags = training.flags(shared.seed)
+    flags["recipe"] = "pooled" if pool else training.recipe
     started_from = library.load_base(base, shared.folder) if base else None
     config = tuned_config(started_from.config, flags) if started_from else make_config(flags, shared.settings)
     symbols = library.check_tickers(tickers or shared.settings.watchlist)
