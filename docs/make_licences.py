@@ -51,12 +51,12 @@ def find_dependencies(root: str, extras: tuple[str, ...]) -> dict[str, str]:
 def licence_of(package: Distribution) -> str:
     """The licence as the metadata has it: an expression, else a classifier, else a line of text, else its file."""
     metadata = package.metadata
-    if metadata["License-Expression"]:
-        return metadata["License-Expression"]
+    if metadata.get("License-Expression"):
+        return metadata.get("License-Expression")
     classifiers = [each for each in metadata.get_all("Classifier", []) if each.startswith("License ::")]
     names = [each.split(" :: ")[-1] for each in classifiers if each.count("::") > 1]
-    if names or metadata["License"]:
-        return ", ".join(names) or metadata["License"].strip().splitlines()[0]
+    if names or metadata.get("License"):
+        return ", ".join(names) or metadata.get("License").strip().splitlines()[0]
     files = [path.name for path in package.files or () if path.name.upper().startswith(("LICENSE", "LICENCE"))]
     return f"see its {files[0]}" if files else "not stated"
 

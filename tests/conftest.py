@@ -2,10 +2,15 @@
 
 import os
 import shutil
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
+import curl_cffi  # noqa: F401 - before TensorFlow, whose own libcurl would stand in for it
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a suite in the background hands its deafness to its commands
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = dict(lookback=10, units=3, epochs=2, n_seeds=1, networks=["simple_rnn", "lstm", "gru", "attention_lstm"])
 

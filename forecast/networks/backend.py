@@ -28,6 +28,7 @@ def import_keras():
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with _quiet_stderr():
+        import curl_cffi  # noqa: F401 - before TensorFlow, whose own libcurl would stand in for it: Yahoo refuses that one
         import keras
     return keras
 
