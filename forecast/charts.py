@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecast.config import Config
+from forecast.config import NETWORK_NAMES as NAMES
 from forecast.networks.distribution import StudentT
 from forecast.prices.table import Listing, Prices
 from forecast.store.folds import ScoredFold
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "attention_lstm": "LSTM with attention"}
 ENLARGED = 120      # sessions of the lower row
 HISTORY = 60        # sessions before a fan
 

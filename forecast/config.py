@@ -19,6 +19,9 @@ from types import MappingProxyType
 from forecast.errors import ConfigError, ForecastError, UsageError
 
 NETWORKS = ("simple_rnn", "lstm", "gru", "attention_lstm")
+NETWORK_NAMES = MappingProxyType(  # as a person reads them
+    {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "attention_lstm": "LSTM with attention"}
+)
 FEATURES = ("return", "absolute_return", "range", "volume", "overnight_gap", "volatility", "close")
 TARGETS = ("returns", "close")
 SCALERS = ("standard", "minmax")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forecast.config import NETWORK_NAMES
 from forecast.evaluation.evidence import (
     CHECKED_LEVELS,
     CLAIM_LEVEL,
@@ -13,13 +14,6 @@ from forecast.evaluation.evidence import (
 COVERAGE_TOLERANCE = 0.035  # share by which a measured coverage may miss the nominal one
 OUTSIDE_TOLERANCE = 0.1  # share of test closes outside the insample range that explains a failure
 
-DISPLAY_NAMES = {
-    "simple_rnn": "SimpleRNN",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "attention_lstm": "LSTM with attention",
-}
-
 
 def verdict(findings: Findings) -> str:
     """One paragraph: each network's price, ranges, coverage and echo, then LSTM and SimpleRNN.
@@ -28,7 +22,7 @@ def verdict(findings: Findings) -> str:
     """
     sentences = []
     for name, found in findings.networks.items():
-        subject = DISPLAY_NAMES.get(name, name)
+        subject = NETWORK_NAMES.get(name, name)
         sentences.append(f"{subject}: {_price_sentence(found, findings.claim_level)}")
         if found.ranges is None:
             sentences.append(_failure_sentence(found, findings.share_outside))
