@@ -145,7 +145,7 @@ def check_network(shared: Shared) -> Finding:
     request = urllib.request.Request(YAHOO, method="HEAD", headers={"User-Agent": "Mozilla/5.0"})
     started = time.monotonic()
     try:
-        urllib.request.urlopen(request, timeout=NETWORK_TIMEOUT).close()
+        urllib.request.build_opener().open(request, timeout=NETWORK_TIMEOUT).close()
     except HTTPError:
         pass  # an answer, although not to this question
     except (OSError, HTTPException) as error:
