@@ -2,29 +2,13 @@
 
 import re
 import shlex
-import textwrap
-from pathlib import Path
 
 import pytest
 import typer
 
 from forecast.cli.app import app
-
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def code_of(page: Path) -> str:
-    """The indented blocks of a page, one after the other."""
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", page.read_text(encoding="utf-8"), flags=re.M)
-    return "\n".join(textwrap.dedent(block) for block in blocks)
-
-
-def commands_of(page: Path) -> list[str]:
-    """Commands that stand in a page's blocks, without the remarks after two spaces; patterns such as a|b left out."""
-    commands = re.findall(r"^    (forecast \S.*?)(?:  .*)?$", page.read_text(encoding="utf-8"), flags=re.M)
-    return [command for command in commands if not re.search(r"[|\[\]…(=]|\.\.\.", command)]
-
+from forecast.config import load_settings
+from tests.pages import PAGES, ROOT, blocks_of, commands_of
 
 def parse(command: str) -> None:
     """Let the command line read a command as it would, without running it; Typer raises where it cannot."""
@@ -35,10 +19,10 @@ def parse(command: str) -> None:
         context = group.make_context(name, words, parent=context)
 
 
-COMMANDS = [(page, command) for page in PAGES for command in commands_of(page)]
+COMMANDS = {command for page in PAGES for command in commands_of(page) if command.startswith("forecast ")}
 
 
-@pytest.mark.parametrize("command", sorted({command for _, command in COMMANDS}))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_command_line_reads_every_command_of_the_pages(command):
     parse(command)
 
@@ -46,6 +30,12 @@ def test_the_command_line_reads_every_command_of_the_pages(command):
 def test_every_command_stands_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in typer.main.get_command(app).commands if f"    forecast {name}" not in readme] == []
+
+
+def test_the_settings_of_the_readme_are_read(tmp_path):
+    [settings] = [block for block in blocks_of(ROOT / "README.md") if block.startswith("watchlist = ")]
+    (tmp_path / "forecast.toml").write_text(settings)
+    assert load_settings(tmp_path).watchlist == ("TSLA", "AAPL")
 
 
 def test_every_link_of_the_pages_leads_to_a_file():
@@ -58,7 +48,8 @@ def test_the_code_of_the_library_page_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_HOME", raising=False)
     names: dict[str, object] = {}
-    exec(compile(code_of(ROOT / "docs" / "library.md"), "docs/library.md", "exec"), names)
+    code = "\n".join(blocks_of(ROOT / "docs" / "library.md"))
+    exec(compile(code, "docs/library.md", "exec"), names)
     assert {"run", "comparison", "outlook", "walk"} <= set(names)
     assert (tmp_path / "predictions.png").read_bytes().startswith(b"\x89PNG")
     assert "Type: forecast train TSLA" in capsys.readouterr().out
