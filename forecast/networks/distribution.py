@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecast.networks.student_t import cdf, quantile
+
 RANGE_LEVELS = (0.50, 0.80, 0.95)
 QUANTILE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
@@ -19,7 +21,7 @@ class StudentT:
     Args:
         location: median of the cumulative log return, shape (n_cutoffs, horizon).
         scale: scale of the cumulative log return, same shape; NaN where a model gives points only.
-        df: degrees of freedom, same shape; infinity makes it a normal distribution.
+        df: degrees of freedom, same shape, 2 or above; infinity makes it a normal distribution.
     """
 
     location: np.ndarray
@@ -33,22 +35,13 @@ class StudentT:
 
     def quantile(self, levels=QUANTILE_LEVELS) -> np.ndarray:
         """Log returns below which the outcome falls with each probability, shape (..., n_levels)."""
-        from scipy.special import ndtri, stdtrit
-
-        levels = np.asarray(levels, dtype=float)
-        df = self.df[..., None]
-        finite = np.where(np.isinf(df), 5.0, df)  # stdtrit knows no infinity
-        standard = np.where(np.isinf(df), ndtri(levels), stdtrit(finite, levels))
-        spread = np.where(levels == 0.5, 0.0, self.scale[..., None] * standard)  # a point has its median
+        standard = np.stack([quantile(level, self.df) for level in levels], axis=-1)
+        spread = np.where(np.equal(levels, 0.5), 0.0, self.scale[..., None] * standard)  # a point has its median
         return self.location[..., None] + spread
 
     def cdf(self, y: np.ndarray) -> np.ndarray:
         """Probability of a log return at or below `y`, same shape as `y`."""
-        from scipy.special import ndtr, stdtr
-
-        z = (y - self.location) / self.scale
-        finite = np.where(np.isinf(self.df), 5.0, self.df)
-        return np.where(np.isinf(self.df), ndtr(z), stdtr(finite, z))
+        return cdf((y - self.location) / self.scale, self.df)
 
     def standard_deviation(self) -> np.ndarray:
         """Standard deviation of the log return, same shape; needs df > 2."""
