@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
@@ -197,10 +197,13 @@ def test_any_byte_of_any_row_turned_into_any_other_is_detected(tmp_path):
     ledger = tmp_path / "ledger.sqlite"
     record_forecasts(ledger, rows_of() + rows_of(forecast=forecast_of(scale=np.nan)))
     content, positions = ledger.read_bytes(), positions_of_rows(ledger)
+    starts = [at for at in positions if at - 1 not in positions]
+    unread = {at + 4 for at in starts}  # the type of `sequence`: it says NULL, since SQLite keeps the number elsewhere
 
     @settings(max_examples=300, deadline=None)
     @given(st.sampled_from(positions), st.integers(1, 255))
     def check(position, difference):
+        assume(not (position in unread and difference in (8, 9)))  # a 0 or a 1 in its place, as unread as the NULL
         write_byte(ledger, content, position, content[position] ^ difference)
         with pytest.raises(RunError, match="ledger.sqlite"):
             verify_chain(ledger)
