@@ -7,7 +7,8 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("forecast", "make", "pip", "python", "python3", "dask", "apt-get", "git", ".venv/bin/python")
 
 

@@ -8,7 +8,7 @@ import typer
 
 from forecast.cli.app import app
 from forecast.config import load_settings
-from tests.pages import PAGES, ROOT, blocks_of, commands_of
+from tests.pages import PAGES, README, ROOT, blocks_of, commands_of
 
 def parse(command: str) -> None:
     """Let the command line read a command as it would, without running it; Typer raises where it cannot."""
@@ -28,12 +28,12 @@ def test_the_command_line_reads_every_command_of_the_pages(command):
 
 
 def test_every_command_stands_in_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
     assert [name for name in typer.main.get_command(app).commands if f"    forecast {name}" not in readme] == []
 
 
 def test_the_settings_of_the_readme_are_read(tmp_path):
-    [settings] = [block for block in blocks_of(ROOT / "README.md") if block.startswith("watchlist = ")]
+    [settings] = [block for block in blocks_of(README) if block.startswith("watchlist = ")]
     (tmp_path / "forecast.toml").write_text(settings)
     assert load_settings(tmp_path).watchlist == ("TSLA", "AAPL")
 
