@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 N_COMPARED = 5  # of the newest snapshots, each with the one before it
-app = typer.Typer(no_args_is_help=True, help="The stored prices: fetch, import, show, diff.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The stored prices: fetch, import, show, diff.")
 
 Force = Annotated[
     bool,

@@ -12,7 +12,7 @@ from forecast.cli.shared import Shared, command
 from forecast.cli.tables import print_json, print_pairs, print_path, print_table, print_text
 from forecast.prices.tickers import ticker_from_folder
 
-app = typer.Typer(no_args_is_help=True, help="The stored runs: list, show, promote, rollback, prune.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The stored runs: list, show, promote, rollback, prune.")
 
 RunId = Annotated[str | None, typer.Argument(help="As `forecast runs list` shows it; the champion when left out.")]
 Chosen = Annotated[str, typer.Argument(metavar="RUN_ID", help="As `forecast runs list` shows it.")]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from forecast.automation.schedule import Change
 
 SCHEMA = 1
-app = typer.Typer(no_args_is_help=True, help="Retraining from cron or systemd: install, show, remove.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Retraining from cron or systemd: install, show, remove.")
 
 Systemd = Annotated[bool, typer.Option("--systemd", help="A timer of the user's systemd, instead of cron.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
