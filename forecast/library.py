@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forecast.config import Config
 from forecast.errors import ForecastError, RunError, UsageError
 from forecast.networks.backend import stock_layers_wanted
-from forecast.networks.forecaster import Forecaster
-from forecast.networks.training import Epoch, FitResult
-from forecast.pipeline import Study, Trained
 from forecast.prices.snapshots import write_whole
 from forecast.prices.sources import load_prices, source_from_option
-from forecast.prices.table import Prices
 from forecast.prices.tickers import check_ticker, ticker_from_folder
 from forecast.store.champions import load_champion, promote
 from forecast.store.runs import (
@@ -30,6 +26,12 @@ from forecast.store.runs import (
     make_run_id,
     save_run,
 )
+
+if TYPE_CHECKING:
+    from forecast.networks.forecaster import Forecaster
+    from forecast.networks.training import Epoch, FitResult
+    from forecast.pipeline import Study, Trained
+    from forecast.prices.table import Prices
 
 _VERSIONED = ("forecast", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "arch")
 
@@ -283,6 +285,8 @@ def check_writable(folder: Path) -> Path:
     Raises:
         RunError: it cannot be written.
     """
+    import tempfile
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

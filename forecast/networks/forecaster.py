@@ -47,7 +47,8 @@ class Forecaster:
             Arrays of shape (n_cutoffs, horizon); the answers of the seeds are averaged.
         """
         followed = self._followed(prices, cutoffs[-1])
-        needed = np.union1d(cutoffs, followed)
+        earlier = cutoffs[cutoffs < followed[0]] if len(followed) else cutoffs
+        needed = np.concatenate([earlier, followed])                                 # (n_needed,), ascending
         forecast = self.answer(prices, needed)
         if forecast.is_point:
             return forecast

@@ -1,7 +1,7 @@
 """The sessions that exchange_calendars knows, kept in the user's cache: building them takes longer than a forecast.
 
 A kept schedule is two columns of numbers under the name of its exchange, its first year, the month it was built in
-and the version of exchange_calendars; any other name, shape or order is built again.
+and the moment exchange_calendars was installed; any other name, shape or order is built again.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ def build_schedule(exchange: str, since: int) -> Schedule:
 
 def _path(exchange: str, since: int) -> Path:
     """Where the schedule is kept; a month later it is built again, since calendars grow at their end."""
-    from importlib.metadata import version
+    from importlib.util import find_spec
 
+    installed = Path(find_spec("exchange_calendars").origin).stat().st_mtime_ns  # its version takes 0.02 s to find out
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "forecast" / "calendars"
     safe = exchange.replace("/", "_")
-    return folder / f"{safe}-{since}-{datetime.now(UTC):%Y-%m}-{version('exchange-calendars')}.npy"
+    return folder / f"{safe}-{since}-{datetime.now(UTC):%Y-%m}-{installed}.npy"
 
 
 def _read(path: Path) -> Schedule | None:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -85,7 +84,7 @@ class Run:
 
 def make_run_id(now: datetime) -> str:
     """Sorts by time; two runs of one second differ in their last letters."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
 
 
 def save_run(
