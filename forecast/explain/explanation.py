@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,25 +29,34 @@ MEMORY_WINDOWS = 30  # windows up to the date that the memory is averaged over
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """What led to one forecast.
+class OpenedWindow:
+    """What the networks of a run held over the window that led to one forecast.
 
     Args:
         manifest: of the run.
-        step: sessions ahead, from 1: which of the forecasts is shared out.
         sessions: dates of the window, the last is the cutoff, shape (lookback,).
         close: [currency], shape (lookback,).
         records: by network: what the first seed's last recurrent layer held; units of several seeds
             have nothing in common, so that they cannot be averaged.
+    """
+
+    manifest: Manifest
+    sessions: np.ndarray
+    close: np.ndarray
+    records: dict[str, WindowRecord]
+
+
+@dataclass(frozen=True)
+class Explanation(OpenedWindow):
+    """What led to one forecast.
+
+    Args:
+        step: sessions ahead, from 1: which of the forecasts is shared out.
         memories: by network: mean over seeds and the last windows.
         attributions: by network, then by what was shared out, with its unit; mean over seeds.
     """
 
-    manifest: Manifest
     step: int
-    sessions: np.ndarray
-    close: np.ndarray
-    records: dict[str, WindowRecord]
     memories: dict[str, Memory]
     attributions: dict[str, dict[str, Attribution]]
 
@@ -82,17 +92,34 @@ def explain_run(run: Path, prices: Prices, date: str | None = None, step: int = 
         raise UsageError(f"--step is {step}; this run forecasts from 1 to {manifest.config.horizon} sessions ahead.")
     recent = np.arange(max(cutoff - MEMORY_WINDOWS + 1, first_cutoff(manifest.config.lookback)), cutoff + 1)
     windows = {name: scaled_windows(each, prices, recent) for name, each in forecasters.items()}
-    shown = slice(cutoff - manifest.config.lookback + 1, cutoff + 1)
+    opened = open_window(manifest, forecasters, prices, cutoff)
     layers = manifest.config.layers
     return Explanation(
-        manifest,
-        step,
-        prices.sessions[shown],
-        prices.close[shown],
-        {name: record_window(name, layers, f.weights[0], windows[name][-1]) for name, f in forecasters.items()},
-        {name: measure_memory(name, layers, f.weights, windows[name]) for name, f in forecasters.items()},
-        {name: attribute(f, prices, cutoff, windows[name][-1], step) for name, f in forecasters.items()},
+        **vars(opened),
+        step=step,
+        memories={name: measure_memory(name, layers, f.weights, windows[name]) for name, f in forecasters.items()},
+        attributions={name: attribute(f, prices, cutoff, windows[name][-1], step) for name, f in forecasters.items()},
     )
+
+
+def open_window(
+    manifest: Manifest, forecasters: Mapping[str, Forecaster], prices: Prices, cutoff: int
+) -> OpenedWindow:
+    """What networks held over the window that ends with a session.
+
+    Args:
+        manifest: of their run.
+        forecasters: of one fit, by network.
+        prices: of its ticker.
+        cutoff: index of the window's last session, which `find_cutoff` has checked.
+    """
+    lookback, layers = manifest.config.lookback, manifest.config.layers
+    shown = slice(cutoff - lookback + 1, cutoff + 1)
+    records = {}
+    for name, forecaster in forecasters.items():
+        window = scaled_windows(forecaster, prices, np.array([cutoff]))[0]
+        records[name] = record_window(name, layers, forecaster.weights[0], window)
+    return OpenedWindow(manifest, prices.sessions[shown], prices.close[shown], records)
 
 
 def find_cutoff(prices: Prices, date: str | None, lookback: int) -> int:

@@ -26,6 +26,7 @@ PANELS = {
     },
     SimpleRNNSteps: {"hidden": "hidden state"},
 }
+GATES = ("forget gate", "input gate", "output gate", "update gate", "reset gate")   # between 0, shut, and 1, open
 
 
 @dataclass(frozen=True)

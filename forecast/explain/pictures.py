@@ -13,7 +13,7 @@ import numpy as np
 
 from forecast.charts import NAMES
 from forecast.explain.attribution import Attribution
-from forecast.explain.gates import WindowRecord
+from forecast.explain.gates import GATES, WindowRecord
 from forecast.explain.memory import Memory
 from forecast.explain.worked_example import UnitStep
 
@@ -29,7 +29,6 @@ _STYLES = {  # colours of Okabe and Ito; the line styles and markers suffice wit
     "gru": {"color": "#009E73", "linestyle": "-.", "marker": "^"},
     "attention_lstm": {"color": "#CC79A7", "linestyle": ":", "marker": "D"},
 }
-_GATES = {"forget gate", "input gate", "output gate", "update gate", "reset gate"}
 
 
 def plot_gates(
@@ -52,7 +51,7 @@ def plot_gates(
     if attends:
         _draw_attention(panels[0], main.attention)
     for axes, (name, values) in zip(panels[attends:], maps.items(), strict=True):
-        _draw_units(figure, axes, values, name in _GATES)
+        _draw_units(figure, axes, values, name in GATES)
         axes.set_ylabel(name, fontsize=11)
     if main.widest_input is not None:
         _mark_widest_input(price, panels, main.widest_input, sessions)

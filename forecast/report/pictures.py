@@ -6,7 +6,7 @@ A colour is a word such as "@ink": the page's script puts in what the reader's l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Chart:
         data: plotly's traces.
         layout: plotly's layout, but for colours and margins.
         zooms: numbers of last points that a button zooms to.
+        height: [rem].
     """
 
     id: str
@@ -43,7 +44,8 @@ class Chart:
     words: str
     data: list[dict]
     layout: dict
-    zooms: tuple[int, ...] = field(default=())
+    zooms: tuple[int, ...] = ()
+    height: float = 24.0
 
 
 def picture_losses(run: Run) -> list[Chart]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from forecast.config import RECIPES, Config, dict_from_config
 from forecast.charts import NAMES
 from forecast.prices.sources import CSV_PREFIX
+from forecast.report.gates import picture_gates
 from forecast.report.pictures import (
     picture_calibration,
     picture_folds,
@@ -66,8 +66,8 @@ def page_values(stored: Stored) -> dict[str, object]:
         "calibration": picture_calibration(stored.run),
         "folds": picture_folds(stored.folds) if stored.folds else None,
         "live": make_live_table(stored.grades),
-        "serving": NAMES[manifest.serving],
-        "gates": stored.gates and "data:image/png;base64," + base64.b64encode(stored.gates).decode(),
+        "opened_until": str(stored.opened.sessions[-1]) if stored.opened else None,
+        "gates": picture_gates(stored.opened) if stored.opened else [],
         **_data_values(stored),
         "command": format_command(manifest),
         "run_id": manifest.run_id,

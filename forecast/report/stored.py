@@ -1,20 +1,24 @@
-"""What a page is made of: everything that is stored of a ticker, loaded and checked, nothing computed anew."""
+"""What a page is made of: everything that is stored of a ticker, loaded and checked.
+
+Nothing is trained, forecast or scored anew. The gates are the one thing that is worked out, by the stored weights over
+a stored window: a run would be several times as large if it kept them for every window that somebody may ask for.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from forecast.errors import DataError
+from forecast.explain.explanation import OpenedWindow, find_cutoff, open_window
 from forecast.library import find
 from forecast.prices.snapshots import load_snapshot, read_current
 from forecast.prices.table import Prices
 from forecast.store.folds import ScoredFold, load_fold
 from forecast.store.grading import Grade, grade
 from forecast.store.ledger import LEDGER, LedgerRow, load_forecasts
-from forecast.store.runs import Manifest, Run, load_file, load_manifest, load_run
+from forecast.store.runs import Manifest, Run, load_file, load_forecasters, load_manifest, load_run
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Stored:
         outlook: the newest forecast on record of its serving network, a row for each step; may be empty.
         grades: of all the ticker's recorded forecasts, against `prices`.
         folds: of the newest backtest, oldest first; may be empty.
-        gates: the picture that `forecast explain` drew of the serving network after the run was stored, a PNG.
+        opened: what the deployed networks held over the window before `outlook`, or over the newest one; None where
+            the prices are gone.
     """
 
     run: Run
@@ -35,7 +40,7 @@ class Stored:
     outlook: list[LedgerRow]
     grades: list[Grade]
     folds: list[ScoredFold]
-    gates: bytes | None
+    opened: OpenedWindow | None
 
     @property
     def manifest(self) -> Manifest:
@@ -68,13 +73,14 @@ def load_stored(ticker: str, workspace: Path) -> Stored:
     run = load_run(path)
     rows = load_forecasts(workspace / "models" / LEDGER, run.manifest.ticker)
     prices = _newest_prices(workspace / "data", run.manifest)
+    outlook = newest_forecast(rows, run.manifest)
     return Stored(
         run=run,
         prices=prices,
-        outlook=newest_forecast(rows, run.manifest),
+        outlook=outlook,
         grades=grade(rows, {run.manifest.ticker: prices}) if prices else [],
         folds=_newest_folds(path.parent / "backtests"),
-        gates=_picture_of_gates(path.parent, run.manifest),
+        opened=_opened(path, run.manifest, prices, outlook) if prices else None,
     )
 
 
@@ -111,8 +117,7 @@ def _newest_folds(folder: Path) -> list[ScoredFold]:
     return [fold for fold in folds if fold is not None]
 
 
-def _picture_of_gates(folder: Path, manifest: Manifest) -> bytes | None:
-    path = folder / f"explain-{manifest.serving}.png"
-    if not path.is_file() or path.stat().st_mtime < datetime.fromisoformat(manifest.created_at).timestamp():
-        return None
-    return path.read_bytes()
+def _opened(path: Path, manifest: Manifest, prices: Prices, outlook: list[LedgerRow]) -> OpenedWindow:
+    """The stored weights, run once over one stored window; no forecast and no score comes of it."""
+    cutoff = find_cutoff(prices, outlook[0].cutoff if outlook else None, manifest.config.lookback)
+    return open_window(manifest, load_forecasters(path, manifest, "deployed"), prices, cutoff)

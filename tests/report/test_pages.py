@@ -1,7 +1,6 @@
 import base64
 import hashlib
 import json
-import os
 import re
 import shlex
 import sys
@@ -14,6 +13,9 @@ import pytest
 
 from forecast.config import RECIPES, Settings, make_config
 from forecast.errors import ForecastError, RunError
+from forecast.explain.explanation import explain_run
+from forecast.library import find
+from forecast.report.gates import picture_gates
 from forecast.report.index import index_values
 from forecast.report.pages import format_page, make_environment, make_policy, write_report
 from forecast.report.sections import format_command, make_live_table, make_outlook_table, page_values
@@ -90,9 +92,12 @@ def test_every_chart_has_a_place_words_and_data(page):
     places = {attributes["id"]: attributes["aria-label"] for tag, attributes in page.elements if attributes.get("class") == "chart"}
     networks = ("simple_rnn", "lstm", "gru", "attention_lstm")
     wanted = {f"{kind}-{network}" for kind in ("loss", "prediction") for network in networks}
-    assert set(charts) == set(places) == wanted | {"outlook", "levels", "pit", "over-time", "folds"}
+    gates = {f"gates-{network}" for network in networks[1:]}
+    assert set(charts) == set(places) == wanted | {"outlook", "levels", "pit", "over-time", "folds"} | gates
     assert all(re.search(r"\d", words) for words in places.values())
-    assert all(len(trace["x"]) == len(trace["y"]) > 0 for chart in charts.values() for trace in chart["data"])
+    traces = [trace for chart in charts.values() for trace in chart["data"]]
+    assert all(len(trace["x"]) == len(trace["y"]) > 0 for trace in traces if trace["type"] != "heatmap")
+    assert all(np.shape(trace["z"]) == (len(trace["y"]), len(trace["x"])) for trace in traces if trace["type"] == "heatmap")
 
 
 def test_a_simulated_share_is_stamped_in_words_and_across_the_page(page):
@@ -123,13 +128,43 @@ def load_stored_recipe(workspace, recipe):
     return next(run for run in map(load_run, list_runs(workspace / "models")) if run.manifest.config.recipe == recipe)
 
 
-def test_a_picture_of_gates_is_shown_unless_it_is_older_than_the_run(told):
-    serving = load_stored("DEMO", told).manifest.serving
-    picture = told / "models" / "DEMO" / f"explain-{serving}.png"
-    picture.write_bytes(b"\x89PNG")
-    assert page_values(load_stored("DEMO", told))["gates"] == "data:image/png;base64,iVBORw=="
-    os.utime(picture, (0, 0))
-    assert page_values(load_stored("DEMO", told))["gates"] is None
+def test_the_gates_are_those_that_explain_opens(told):
+    stored = load_stored("DEMO", told)
+    run = find("DEMO", None, told)
+    explanation = explain_run(run, stored.prices, stored.outlook[0].cutoff)
+    charts = {chart.id: chart for chart in page_values(stored)["gates"]}
+    assert set(charts) == {"gates-lstm", "gates-gru", "gates-attention_lstm"}
+    for network in ("lstm", "gru", "attention_lstm"):
+        record, chart = explanation.records[network], charts[f"gates-{network}"]
+        price, *maps = [trace["z" if trace["type"] == "heatmap" else "y"] for trace in chart.data]
+        held = [*([] if record.attention is None else [100.0 * record.attention]), *(panel.T for panel in record.panels.values())]
+        held.append(explanation.records["simple_rnn"].panels["hidden state"].T)
+        assert price == pytest.approx(explanation.close, abs=5e-4)
+        assert chart.data[0]["x"] == [str(session) for session in explanation.sessions]
+        for shown, values in zip(maps, held, strict=True):
+            assert np.array(shown) == pytest.approx(values, abs=5e-4)
+
+
+def test_a_simple_rnn_alone_shows_its_hidden_state(told):
+    opened = load_stored("DEMO", told).opened
+    alone = replace(opened, records={"simple_rnn": opened.records["simple_rnn"]})
+    (chart,) = picture_gates(alone)
+    assert [trace["type"] for trace in chart.data] == ["scatter", "heatmap"]
+    assert all(picture.data for picture in picture_gates(replace(opened, records={"lstm": opened.records["lstm"]})))
+
+
+def test_the_panels_of_the_gates_stand_below_each_other(told):
+    for chart in picture_gates(load_stored("DEMO", told).opened):
+        domains = [axis["domain"] for name, axis in chart.layout.items() if name.startswith("yaxis")]
+        edges = [edge for bottom, top in domains for edge in (top, bottom)]
+        assert len(domains) == len(chart.data) and edges == sorted(edges, reverse=True) and edges[-1] == 0.0 < edges[0] < 1.0
+
+
+def test_without_its_prices_nothing_is_opened(told):
+    for path in (told / "data" / "DEMO").glob("*.csv"):
+        path.unlink()
+    values = page_values(load_stored("DEMO", told))
+    assert values["gates"] == [] and values["opened_until"] is None
 
 
 def test_recorded_forecasts_stand_beside_yesterday_s_close_once_they_are_graded():

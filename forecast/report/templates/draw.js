@@ -26,11 +26,13 @@
 
   function layoutOf(chart, theme) {
     const axis = { gridcolor: theme.line, linecolor: theme.line, zeroline: false, automargin: true };
+    const axes = { xaxis: {}, yaxis: {} };
+    for (const name of Object.keys(chart.layout)) if (/^[xy]axis/.test(name)) axes[name] = chart.layout[name];
+    for (const name of Object.keys(axes)) axes[name] = { ...axis, ...axes[name] };
     return {
       hovermode: "x unified", font: { color: theme.ink, size: 13 }, paper_bgcolor: theme.paper, plot_bgcolor: theme.paper,
       hoverlabel: { bgcolor: theme.paper, font: { color: theme.ink }, namelength: -1 },
-      margin: { l: 8, r: 12, t: 30, b: 8 }, legend: { orientation: "h", y: -0.25 }, ...chart.layout,
-      xaxis: { ...axis, ...chart.layout.xaxis }, yaxis: { ...axis, ...chart.layout.yaxis },
+      margin: { l: 8, r: 12, t: 30, b: 8 }, legend: { orientation: "h", y: -0.25 }, ...painted(chart.layout, theme), ...axes,
     };
   }
 
