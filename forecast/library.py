@@ -245,6 +245,10 @@ def find(ticker: str, run_id: str | None, workspace: Path) -> Path:
         return find_run(models, ticker, run_id)
     champion = load_champion(models, ticker)
     if champion is None:
+        runs = list_runs(models, [ticker])
+        if runs:
+            promoting = f"forecast runs promote {ticker} {runs[-1].name}"
+            raise RunError(f"{ticker} has runs in {models}, but no champion. Type: {promoting}")
         raise RunError(f"{ticker} has no run in {models}. Type: forecast train {ticker}")
     return champion
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -29,14 +29,16 @@ class Row:
     cells: list[Cell]
 
 
-def index_values(summaries: Sequence[Summary], pages: set[str]) -> dict[str, object]:
+def index_values(summaries: Sequence[Summary], pages: set[str], unserved: Mapping[str, str] = {}) -> dict[str, object]:
     """Everything that the template of the index asks for.
 
     Args:
-        summaries: of every stored ticker, in alphabetical order.
+        summaries: of every ticker that has a champion, in alphabetical order.
         pages: names of the pages that are there.
+        unserved: by ticker without a champion: the command that gives it one.
     """
     return {
+        "unserved": unserved,
         "simulated": False,
         "columns": COLUMNS,
         "verdict": format_verdict(summaries),
@@ -46,6 +48,8 @@ def index_values(summaries: Sequence[Summary], pages: set[str]) -> dict[str, obj
 
 def format_verdict(summaries: Sequence[Summary]) -> str:
     """On how many tickers a network beats yesterday's close, its ranges GARCH's, and luck would have done so."""
+    if not summaries:
+        return "Nothing forecasts yet."
     findings = [list(summary.findings["networks"].values()) for summary in summaries]
     better = [any(network["price"]["better"] for network in networks) for networks in findings]
     ranges = [any(network["ranges"] and network["ranges"]["better"] for network in networks) for networks in findings]

@@ -23,7 +23,7 @@ from forecast.prices.tickers import folder_from_ticker
 from forecast.report.index import index_values
 from forecast.report.pictures import Chart
 from forecast.report.sections import page_values
-from forecast.report.stored import load_stored, load_summary
+from forecast.report.stored import load_stored, load_summary, unserved_tickers
 from forecast.scoring import verify
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Report:
 
 
 def write_report(tickers: Sequence[str], workspace: Path, now: datetime | None = None) -> Report:
-    """Write a page for each ticker, of all that have a run where none is named, and the index over all.
+    """Write a page for each ticker, of all that have a champion where none is named, and the index over all.
 
     Args:
-        tickers: symbols with a run.
+        tickers: symbols with a champion.
         workspace: folder of data/ and models/; the pages go to models/report/.
         now: the present, for tests; UTC.
 
@@ -61,9 +61,11 @@ def write_report(tickers: Sequence[str], workspace: Path, now: datetime | None =
         ForecastError: plotly or jinja2 is not installed.
     """
     models = workspace / "models"
-    checked = check_tickers(tickers) if tickers else stored_tickers(models)
-    if not checked:
+    stored = stored_tickers(models)
+    if not tickers and not stored:
         raise RunError(f"{models} holds no runs yet. Type: forecast train TSLA")
+    unserved = unserved_tickers(workspace)
+    checked = check_tickers(tickers) if tickers else [ticker for ticker in stored if ticker not in unserved]
     environment = make_environment(now or datetime.now(UTC))
     verify(workspace)
     folder, failures = check_writable(models / "report"), []
@@ -94,11 +96,12 @@ def format_page(environment: Environment, values: dict[str, object]) -> str:
 
 
 def format_index(environment: Environment, workspace: Path, pages: set[str]) -> str:
-    """The index over every stored ticker; those without a page of their own have no link."""
+    """The index over every ticker that is stored or watched; those without a page of their own have no link."""
     failures: list[Failure] = []
-    stored = stored_tickers(workspace / "models")
-    summaries = list(surviving(lambda ticker: load_summary(ticker, workspace), stored, failures))
-    values = index_values(summaries, pages)
+    unserved = unserved_tickers(workspace)
+    served = [ticker for ticker in stored_tickers(workspace / "models") if ticker not in unserved]
+    summaries = list(surviving(lambda ticker: load_summary(ticker, workspace), served, failures))
+    values = index_values(summaries, pages, unserved)
     return environment.get_template(INDEX).render(policy=make_policy(), failures=failures, **values)
 
 

@@ -10,15 +10,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from forecast.config import load_settings
 from forecast.errors import DataError
 from forecast.explain.explanation import OpenedWindow, find_cutoff, open_window
-from forecast.library import find
+from forecast.library import find, stored_tickers
 from forecast.prices.snapshots import load_snapshot, read_current
 from forecast.prices.table import Prices
+from forecast.prices.tickers import check_ticker
+from forecast.store.champions import CHAMPION
 from forecast.store.folds import ScoredFold, load_fold
 from forecast.store.grading import Grade, grade
 from forecast.store.ledger import LEDGER, LedgerRow, load_forecasts
-from forecast.store.runs import Manifest, Run, load_file, load_forecasters, load_manifest, load_run
+from forecast.store.runs import Manifest, Run, list_runs, load_file, load_forecasters, load_manifest, load_run
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,22 @@ def load_summary(ticker: str, workspace: Path) -> Summary:
     findings = json.loads(load_file(path, manifest, "metrics.json"))["findings"]
     rows = load_forecasts(workspace / "models" / LEDGER, manifest.ticker)
     return Summary(manifest, findings, newest_forecast(rows, manifest))
+
+
+def unserved_tickers(workspace: Path) -> dict[str, str]:
+    """Tickers on the watchlist, or with runs, that no champion serves: for each, the command that changes it.
+
+    Raises:
+        ConfigError: forecast.toml cannot be read.
+    """
+    models, commands = workspace / "models", {}
+    for ticker in dict.fromkeys([*map(check_ticker, load_settings(workspace).watchlist), *stored_tickers(models)]):
+        runs = list_runs(models, [ticker])
+        if not runs:
+            commands[ticker] = f"forecast train {ticker}"
+        elif not (runs[-1].parent / CHAMPION).exists():
+            commands[ticker] = f"forecast runs promote {ticker} {runs[-1].name}"
+    return commands
 
 
 def newest_forecast(rows: list[LedgerRow], manifest: Manifest) -> list[LedgerRow]:

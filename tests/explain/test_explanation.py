@@ -50,7 +50,7 @@ def test_a_close_is_shared_out_in_currency_against_a_flat_window(runs, prices):
 
 
 def test_the_log_scale_is_the_one_of_the_forecast(runs, prices):
-    cutoffs = np.array([len(prices) - 1, len(prices) - 40])
+    cutoffs = np.array([len(prices) - 40, len(prices) - 1])
     forecaster = load_forecasters(runs["returns"], load_manifest(runs["returns"]), "deployed")["lstm"]
     scales = forecaster.predict(prices, cutoffs).scale[:, 0]
     outputs, volatilities = [], []

@@ -22,6 +22,7 @@ from forecast.report.sections import format_command, make_live_table, make_outlo
 from forecast.report.stored import load_stored, load_summary
 from forecast.store.grading import Grade
 from forecast.store.ledger import LEDGER, load_forecasts
+from forecast.store.runs import list_runs
 from tests.report.conftest import INJECTED
 
 NOW = datetime(2026, 1, 6, 12, tzinfo=UTC)
@@ -220,6 +221,19 @@ def test_the_index_links_a_page_whatever_the_ticker(told):
     index = replace(summary, manifest=replace(summary.manifest, ticker="^GSPC"))
     linked, alone = index_values([index, summary], {"%5EGSPC.html"})["rows"]
     assert (linked.href, alone.href) == ("%255EGSPC.html", None)
+
+
+def test_the_index_names_what_no_champion_serves_and_the_command_that_changes_it(told):
+    (told / "forecast.toml").write_text('watchlist = ["TSLA", "DEMO"]\n')
+    index = Markup(write_report([], told).index.read_text())
+    assert "TSLA: forecast train TSLA" in index.text and "DEMO:" not in index.text
+    (told / "models" / "DEMO" / "champion.json").unlink()
+    newest = list_runs(told / "models")[-1].name
+    report = write_report([], told)
+    assert (report.pages, report.failures) == ({}, [])
+    assert f"DEMO: forecast runs promote DEMO {newest}" in Markup(report.index.read_text()).text
+    (failure,) = write_report(["DEMO"], told).failures
+    assert f"forecast runs promote DEMO {newest}" in str(failure.error)
 
 
 def test_an_empty_workspace_and_missing_packages_name_the_next_command(told, tmp_path, monkeypatch):
