@@ -35,8 +35,9 @@ class StudentT:
 
     def quantile(self, levels=QUANTILE_LEVELS) -> np.ndarray:
         """Log returns below which the outcome falls with each probability, shape (..., n_levels)."""
-        standard = np.stack([quantile(level, self.df) for level in levels], axis=-1)
-        spread = np.where(np.equal(levels, 0.5), 0.0, self.scale[..., None] * standard)  # a point has its median
+        levels = np.asarray(levels, dtype=float)
+        standard = quantile(levels, self.df)
+        spread = np.where(levels == 0.5, 0.0, self.scale[..., None] * standard)  # a point has its median
         return self.location[..., None] + spread
 
     def cdf(self, y: np.ndarray) -> np.ndarray:

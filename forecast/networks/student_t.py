@@ -25,24 +25,30 @@ _DEGREE = 32                     # of the polynomial: 1e-13 of the quantile, dow
 def cdf(z: np.ndarray, df: np.ndarray) -> np.ndarray:
     """Probability at or below `z`, of one shape with `df`: 2 and above, infinity for a normal distribution."""
     df = np.minimum(df, _HIGHEST_DF)
-    tail = np.exp(_log_tail(np.arcsinh(np.abs(z) / np.sqrt(df)), df)[0])
+    u = np.arcsinh(np.abs(z) / np.sqrt(df))
+    tail = 0.5 * _mills(u, df) / _mills(np.zeros_like(u), df) * np.exp(-df * _log_cosh(u))
     return np.where(z > 0.0, 1.0 - tail, tail)
 
 
-def quantile(level: float, df: np.ndarray) -> np.ndarray:
-    """What is not exceeded with a probability between 0 and 1, same shape as `df`.
+def quantile(levels: np.ndarray, df: np.ndarray) -> np.ndarray:
+    """What is not exceeded with each probability, shape of `df` and one more axis (..., n_levels).
+
+    Args:
+        levels: between 0 and 1, shape (n_levels,).
+        df: as for `cdf`.
 
     Raises:
         ValueError: a df below 2.
     """
     if (df < LOWEST_DF).any():
         raise ValueError(f"df {np.nanmin(df)} is below {LOWEST_DF}")
-    first, *others = _series(min(level, 1.0 - level))
-    x = 2.0 * LOWEST_DF / df - 1.0                                     # from -1, where it is a normal's, to 1
+    series = [_series(min(level, 1.0 - level)) for level in levels.tolist()]
+    first, *others = np.stack(series, axis=-1)                         # coefficients, shape (n_levels,) each
+    x = 2.0 * LOWEST_DF / df[..., None] - 1.0                          # from -1, where it is a normal's, to 1
     later = latest = 0.0
     for coefficient in reversed(others):                               # the sum of c_k T_k(x), by Clenshaw (1955)
         later, latest = coefficient + 2.0 * x * later - latest, later
-    return np.sign(level - 0.5) * (first + x * later - latest)
+    return np.sign(levels - 0.5) * (first + x * later - latest)
 
 
 @lru_cache(maxsize=64)
@@ -51,23 +57,18 @@ def _series(tail: float) -> np.ndarray:
     angles = np.pi * (np.arange(_DEGREE) + 0.5) / _DEGREE
     df = 2.0 * LOWEST_DF / (1.0 + np.cos(angles))
     u, step = np.zeros(_DEGREE), np.ones(_DEGREE)
+    mills = at_zero = _mills(u, df)
     while np.abs(step).max() > 1e-9:                                  # Newton on a concave logarithm: it cannot miss
-        log_tail, step = _log_tail(u, df)
-        step *= log_tail - np.log(tail)
-        u += step
+        step = mills * (np.log(0.5 * mills / at_zero / tail) - df * _log_cosh(u))
+        u = u + step
+        mills = _mills(u, df)
     coefficients = 2.0 / _DEGREE * np.cos(np.outer(np.arange(_DEGREE), angles)) @ (np.sqrt(df) * np.sinh(u))
     coefficients[0] /= 2.0
     return coefficients
 
 
-def _log_tail(u: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithm of the tail, and M(u), which is the inverse of its slope; u is at least 0."""
-    mills, at_zero = _mills(u, df), _mills(np.zeros_like(u), df)
-    return np.log(0.5 * mills / at_zero) - df * _log_cosh(u), mills
-
-
 def _mills(u: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """M(u): the tail over the density, both in u."""
+    """M(u) for u of 0 and above: the tail over the density, so that -1 / M(u) is the slope of the tail's logarithm."""
     nodes, weights = _gauss_rule()
     start = _log_cosh(u)
     end = np.arcsinh(np.sqrt(np.expm1(2.0 * (start + _SMALLEST / df))))

@@ -28,7 +28,6 @@ from forecast.prices.snapshots import (
 )
 from forecast.prices.table import Prices
 from forecast.prices.tickers import check_ticker, folder_from_ticker
-from forecast.prices.yahoo import NoPrices, download_quotes
 
 SETTLING = timedelta(minutes=20)  # Yahoo's quotes lag behind some exchanges by a quarter of an hour
 LATE = timedelta(hours=1)  # until Yahoo is asked again for a session that it did not have yet
@@ -81,6 +80,8 @@ def _fetch_or_fall_back(
     ticker: str, folder: Path, current: Snapshot | None, now: datetime
 ) -> tuple[Prices, list[str]]:
     """New prices, or the stored ones with a sentence that says why and how old they are."""
+    from forecast.prices.yahoo import NoPrices
+
     try:
         return fetch_prices(ticker, folder=folder, now=now), []
     except UnknownTicker as failure:
@@ -154,6 +155,8 @@ def _ask_yahoo(
     ticker: str, folder: Path, current: Snapshot | None, now: datetime, force: bool
 ) -> Prices:
     """A new snapshot from Yahoo; the caller holds the ticker's lock."""
+    from forecast.prices.yahoo import download_quotes
+
     if not force:
         _check_known(ticker, folder, now)
     try:

@@ -141,21 +141,19 @@ def make_rows(
         float(prices.close[-1]),
     )
     return [
-        LedgerRow(*origin, step, str(target), *_distribution_values(forecast, step))
-        for step, target in enumerate(targets, start=1)
+        LedgerRow(*origin, step, str(target), *values)
+        for step, (target, values) in enumerate(zip(targets, _distribution_values(forecast)), start=1)
     ]
 
 
-def _distribution_values(forecast: StudentT, step: int) -> list[float | None]:
-    """Quantiles, location, scale, df and probability of a rise, `step` sessions ahead."""
+def _distribution_values(forecast: StudentT) -> list[list[float | None]]:
+    """Quantiles, location, scale, df and probability of a rise, for each step; None for what a point lacks."""
     import numpy as np
 
-    at = (0, step - 1)
-    location, scale, df = (float(a[at]) for a in (forecast.location, forecast.scale, forecast.df))
-    if np.isnan(scale):
-        return [None, None, None, location, None, None, None, location, None, None, None]
-    rise = 1.0 - float(forecast.cdf(np.zeros_like(forecast.location))[at])
-    return [*forecast.quantile()[at].tolist(), location, scale, df, rise]
+    location, scale = forecast.location, forecast.scale
+    df, rises = np.where(np.isnan(scale), np.nan, forecast.df), 1.0 - forecast.cdf(np.zeros_like(location))
+    table = np.column_stack([forecast.quantile()[0], location[0], scale[0], df[0], rises[0]]).tolist()
+    return [[None if value != value else value for value in row] for row in table]
 
 
 def record_forecasts(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,14 +22,10 @@ from forecast.networks.forecaster import Forecaster
 from forecast.prices.table import Listing
 from forecast.prices.tickers import folder_from_ticker, ticker_from_folder
 from forecast.store.locks import writing_lock
-from forecast.store.results import (
-    Results,
-    csv_from_forecasts,
-    csv_from_history,
-    forecasts_from_csv,
-    history_from_csv,
-)
 from forecast.windows.scaler import dict_from_scaler, scaler_from_dict
+
+if TYPE_CHECKING:
+    from forecast.store.results import Results
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -204,6 +201,8 @@ def load_results(run: Path, manifest: Manifest) -> Results:
     Raises:
         RunError: a file is missing or was changed.
     """
+    from forecast.store.results import Results, forecasts_from_csv, history_from_csv
+
     metrics = json.loads(load_file(run, manifest, "metrics.json"))
     return Results(
         history=history_from_csv(load_file(run, manifest, "history.csv").decode()),
@@ -277,6 +276,8 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _bytes_from_results(results: Results) -> dict[str, bytes]:
+    from forecast.store.results import csv_from_forecasts, csv_from_history
+
     return {
         "history.csv": csv_from_history(results.history).encode(),
         "forecasts.csv": csv_from_forecasts(results.forecasts).encode(),
