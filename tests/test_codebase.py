@@ -180,6 +180,17 @@ def test_what_does_not_train_loads_nothing_heavy(words, environment):
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "[]")
 
 
+def test_a_command_brings_no_other_command_with_it(environment):
+    code = (
+        "import sys\nfrom forecast.cli import main\nsys.argv = ['forecast', 'runs', 'list', '--json']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "from forecast.cli.app import COMMANDS\n"
+        "print([name for name in COMMANDS if f'forecast.cli.{name}' in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "['runs']"
+
+
 def test_tests_have_the_folders_of_the_package():
     tests = PACKAGE.parent / "tests"
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
