@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from forecast.config import Config
 from forecast.errors import ForecastError, RunError, UsageError
-from forecast.networks.backend import stock_layers_wanted
+from forecast.networks.backend import stock_layers_wanted, wanted_backend
 from forecast.prices.snapshots import write_whole
 from forecast.prices.sources import load_prices, source_from_option
 from forecast.prices.tickers import check_ticker, ticker_from_folder
@@ -279,7 +279,7 @@ def check_tickers(tickers: Iterable[str]) -> list[str]:
     """
     checked = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     if not checked:
-        raise UsageError("No ticker is named, and forecast.toml has no watchlist. Type for example: forecast train TSLA")
+        raise UsageError("No ticker is named, and forecast.toml has no watchlist. Name one, such as TSLA, or type: forecast init TSLA")
     return checked
 
 
@@ -353,8 +353,10 @@ def library_versions() -> dict[str, str]:
     import platform
     from importlib.metadata import version
 
-    layers = "Keras's own" if stock_layers_wanted() else "fast"
-    return {"python": platform.python_version(), "layers": layers, **{name: version(name) for name in _VERSIONED}}
+    backend = wanted_backend()
+    layers = "Keras's own" if stock_layers_wanted() or backend != "tensorflow" else "fast"
+    own = {"python": platform.python_version(), "backend": backend, "layers": layers}
+    return own | {name: version(name) for name in (*_VERSIONED, backend)}
 
 
 def surviving(work: Callable, items: Iterable[str], failures: list[Failure]) -> Iterable:

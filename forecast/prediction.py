@@ -100,6 +100,13 @@ def predict(
     notice = calendar_notice(prices.listing.exchange, prediction.sessions)
     if notice:
         on_notice(notice)
+    if as_of is None and not prices.simulated:
+        n_closed = int((prediction.sessions <= last_closed_session(prices.listing.exchange, now)).sum())
+        if n_closed:
+            on_notice(
+                f"The prices of {prices.ticker} end on {prices.sessions[-1]}: {n_closed} of the {steps} sessions forecast"
+                " have closed already."
+            )
     if record and as_of is None:
         _record(workspace / "models" / LEDGER, prediction, now)
     return prediction

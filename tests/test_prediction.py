@@ -50,6 +50,17 @@ def test_quantiles_are_the_last_close_times_the_quantiles_of_the_log_return(own)
         assert 0.0 < step["probability_up"] < 1.0
 
 
+def test_sessions_that_have_closed_already_are_told(own):
+    workspace, _, prices = own
+    heard: list[str] = []
+    predict("ABC", workspace, now=evening_of(prices.sessions[-1]), on_notice=heard.append)
+    assert not [sentence for sentence in heard if "closed already" in sentence]
+    predict("ABC", workspace, on_notice=heard.append)
+    assert [s for s in heard if "closed already" in s] == [
+        f"The prices of ABC end on {prices.sessions[-1]}: 2 of the 2 sessions forecast have closed already."
+    ]
+
+
 def test_a_rise_is_likelier_than_not_where_the_median_lies_above_the_last_close(own):
     for network in ("simple_rnn", "lstm", "gru", "attention_lstm"):
         document = dict_from_prediction(predict("ABC", own[0], network=network, record=False))

@@ -44,6 +44,12 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [recipe for recipe in RECIPES if recipe.startswith(incomplete)]
 
 
+def _with_default(help: str, name: str) -> str:
+    """What a setting is, with its default, and with that of the tutorial's recipe where it is another."""
+    own, classic = (getattr(RECIPES[recipe], name) for recipe in ("returns", "classic"))
+    return f"{help} Default: {own}{'' if own == classic else f'; classic: {classic}'}."
+
+
 Tickers = Annotated[
     list[str] | None,
     typer.Argument(
@@ -79,15 +85,15 @@ Networks = Annotated[
         autocompletion=complete_networks,
     ),
 ]
-Lookback = Annotated[int | None, typer.Option("--lookback", help="Sessions that a network sees.")]
-Horizon = Annotated[int | None, typer.Option("--horizon", help="Sessions ahead.")]
-Units = Annotated[int | None, typer.Option("--units", help="Units of each recurrent layer.")]
-Layers = Annotated[int | None, typer.Option("--layers", help="Recurrent layers.")]
-Epochs = Annotated[int | None, typer.Option("--epochs", help="Epochs at most; early stopping decides.")]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Windows in a batch.")]
-LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Of Adam.")]
-Patience = Annotated[int | None, typer.Option("--patience", help="Epochs without a better validation loss.")]
-NSeeds = Annotated[int | None, typer.Option("--n-seeds", help="Trainings of each network, averaged.")]
+Lookback = Annotated[int | None, typer.Option("--lookback", help=_with_default("Sessions that a network sees.", "lookback"))]
+Horizon = Annotated[int | None, typer.Option("--horizon", help=_with_default("Sessions ahead.", "horizon"))]
+Units = Annotated[int | None, typer.Option("--units", help=_with_default("Units of each recurrent layer.", "units"))]
+Layers = Annotated[int | None, typer.Option("--layers", help=_with_default("Recurrent layers.", "layers"))]
+Epochs = Annotated[int | None, typer.Option("--epochs", help=_with_default("Epochs at most; early stopping decides.", "epochs"))]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help=_with_default("Windows in a batch.", "batch_size"))]
+LearningRate = Annotated[float | None, typer.Option("--learning-rate", help=_with_default("Of Adam.", "learning_rate"))]
+Patience = Annotated[int | None, typer.Option("--patience", help=_with_default("Epochs without a better validation loss.", "patience"))]
+NSeeds = Annotated[int | None, typer.Option("--n-seeds", help=_with_default("Trainings of each network, averaged.", "n_seeds"))]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that train side by side. Default: one a core.")
 ]

@@ -21,6 +21,7 @@ RunId = Annotated[str | None, typer.Option("--run", help="As `forecast runs list
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Forecast from this date, seeing nothing after it.")]
 NoRecord = Annotated[bool, typer.Option("--no-record", help="An experiment: leave the ledger alone.")]
 Chart = Annotated[Path | None, typer.Option("--chart", help="Draw a fan chart into this PNG file.")]
+NARROW = (2, 5, 4)      # what a narrow terminal leaves out first: 50 % range, probability of a rise, 95 % range
 
 
 @command
@@ -65,14 +66,14 @@ def print_prediction(prediction: Prediction) -> None:
     from forecast.prediction import dict_from_prediction
 
     document = dict_from_prediction(prediction)
-    currency = document["currency"] or "price"
+    currency = f" {document['currency']}" if document["currency"] else ""
     simulated = " SIMULATED" if document["simulated"] else ""
     print_text(
-        f"{document['ticker']}{simulated}: last close {document['last_close']:.2f} {currency} on {document['as_of']},"
-        f" {prediction.network} of run {document['run_id']}"
+        f"{document['ticker']}{simulated}: last close {document['last_close']:.2f}{currency} on"
+        f" {document['as_of']}, {prediction.network} of run {document['run_id']}"
     )
     close = document["last_close"]
-    print_steps(f"in {currency}", document["steps"], lambda price: f"{price:.2f}")
+    print_steps(f"in{currency}" if currency else "price", document["steps"], lambda price: f"{price:.2f}")
     print_steps("move [%]", document["steps"], lambda price: f"{100 * (price / close - 1):+.2f}")
     print_text(_coverage_sentence(document["coverage"]))
 
@@ -88,7 +89,7 @@ def print_steps(unit: str, steps: list[dict], format_price: Callable[[float], st
         ]
         rise = step["probability_up"]
         rows.append([step["session"], format_price(median), *ranges, "-" if rise is None else f"{100 * rise:.0f}"])
-    print_table("", [unit, "median", "50 % range", "80 % range", "95 % range", "up [%]"], rows)
+    print_table("", [unit, "median", "50 % range", "80 % range", "95 % range", "up [%]"], rows, dropped=NARROW)
 
 
 def _coverage_sentence(coverage: dict[str, float | None]) -> str:

@@ -13,6 +13,8 @@ from forecast.networks.training import Epoch
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+BAR = 8     # columns of the terminal: with the rest of the line, 80
+
 
 @contextmanager
 def training_progress(n_tickers: int, config: Config, quiet: bool) -> Iterator[Callable[[Epoch], None]]:
@@ -58,17 +60,21 @@ def fit_progress(quiet: bool) -> Iterator[tuple[Callable[[Epoch], None], Callabl
 
 def format_epoch(epoch: Epoch) -> str:
     """One line: whose epoch it was, and its losses."""
-    validation = "" if epoch.validation_loss is None else f", validation {epoch.validation_loss:.4f}"
+    validation = "" if epoch.validation_loss is None else f", val. {epoch.validation_loss:.3f}"
     name = f"{epoch.ticker} {epoch.network} seed {epoch.seed}"
-    return f"{name}: epoch {epoch.epoch}/{epoch.n_epochs}, loss {epoch.loss:.4f}{validation}"
+    return f"{name}, epoch {epoch.epoch}/{epoch.n_epochs}, loss {epoch.loss:.3f}{validation}"
 
 
 def _progress() -> Progress:
     """An empty bar on stderr, gone when its block ends."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
-    columns = (BarColumn(20), TextColumn("{task.description}"), TimeRemainingColumn(compact=True), TextColumn("left"))
+    bar = BarColumn(BAR, table_column=Column(no_wrap=True, min_width=BAR))
+    time_left = TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5))
+    words = TextColumn("left  {task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+    columns = (bar, time_left, words)
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 

@@ -35,7 +35,7 @@ def list_(shared: Shared, tickers: Tickers = None) -> None:
         return
     columns = ("ticker", "run_id", "recipe", "horizon", "last_session")
     cells = [[*(str(row[column]) for column in columns), "champion" if row["champion"] else ""] for row in rows]
-    print_table("", [*(column.replace("_", " ") for column in columns), ""], cells)
+    print_table("", [*(column.replace("_", " ") for column in columns), ""], cells, dropped=(3, 2, 4))
 
 
 @app.command()

@@ -19,6 +19,7 @@ SCHEMA = 1
 Verify = Annotated[
     bool, typer.Option("--verify", help="Only check that no recorded forecast was changed, deleted or inserted.")
 ]
+NARROW = (6, 4, 8)      # what a narrow terminal leaves out first: 50 % range, p, 95 % range
 
 
 @command
@@ -59,9 +60,15 @@ def print_grades(grades: Sequence[Grade]) -> None:
     for ticker in dict.fromkeys(grade.ticker for grade in grades):
         own = [grade for grade in grades if grade.ticker == ticker]
         simulated = " SIMULATED" if own[0].simulated else ""
-        title = f"{ticker}{simulated}: recorded forecasts against what happened [% of log return]"
-        print_table(title, columns, [_cells(grade) for grade in own], format_not_graded(own))
-    print_text("naive: MAE of no change. p: Diebold-Mariano test of both, two-sided, once n is 20.")
+        left_out = format_left_out(own)
+        graded = [_cells(grade) for grade in own if grade.n]
+        if graded:
+            title = f"{ticker}{simulated}: recorded forecasts against what happened [% of log return]"
+            print_table(title, columns, graded, left_out and f"not graded: {left_out}", dropped=NARROW)
+        else:
+            print_text(f"{ticker}{simulated}: no recorded forecast can be graded yet: {left_out}.")
+    if any(grade.n for grade in grades):
+        print_text("naive: MAE of no change. p: Diebold-Mariano test of both, two-sided, once n is 20.")
 
 
 def _cells(grade: Grade) -> list[str]:
@@ -75,8 +82,8 @@ def _figure(value: float | None, digits: str, factor: float = 1.0) -> str:
     return "-" if value is None else format(factor * value, digits)
 
 
-def format_not_graded(grades: Sequence[Grade]) -> str:
-    """How many forecasts are left out, and why."""
+def format_left_out(grades: Sequence[Grade]) -> str:
+    """How many forecasts are not graded, and why; empty where all are."""
     reasons = {
         "pending": "pending",
         "late": "late (written after the session had closed)",
@@ -84,8 +91,7 @@ def format_not_graded(grades: Sequence[Grade]) -> str:
         "without_price": "without a price",
     }
     counts = {words: sum(getattr(grade, name) for grade in grades) for name, words in reasons.items()}
-    left_out = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
-    return f"not graded: {left_out}" if left_out else ""
+    return ", ".join(f"{count} {words}" for words, count in counts.items() if count)
 
 
 def format_head(head: Head) -> str:

@@ -97,12 +97,28 @@ def finish(failures: "Sequence[Failure]", n_tickers: int) -> None:
         sys.exit(codes.pop() if len(failures) == n_tickers and len(codes) == 1 else SOME_FAILED)
 
 
-def keep_shared(context: typer.Context, **values: Any) -> None:
+def print_version(is_wanted: bool) -> None:
+    """Print the version and end, where that was asked for."""
+    if is_wanted:
+        from importlib.metadata import version
+
+        print(version("forecast"))
+        raise typer.Exit()
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version, and nothing else.", callback=print_version, is_eager=True)
+]
+
+
+def keep_shared(context: typer.Context, version: Version = False, **values: Any) -> None:
     """Forecast stock prices with SimpleRNN and LSTM networks, and say how good that is.
 
-    Exit codes: 0 done; 1 a failure it explains; 2 usage; 10 some tickers failed; 65 bad data;
-    69 source unreachable and nothing cached; 75 try again later (rate limit, lock held);
-    78 bad configuration; 130 interrupted.
+    To begin: forecast train TSLA, or forecast train DEMO, which needs no network.
+
+    Exit codes: 0 done; 1 a failure it explains; 2 usage; 10 some tickers failed;
+    65 bad data; 69 source unreachable and nothing cached; 75 try again later
+    (rate limit, lock held); 78 bad configuration; 130 interrupted.
     """
     context.obj = _popped(Shared, values)
 
@@ -134,7 +150,7 @@ def _with_parameters(function: Callable[..., None], own: list[inspect.Parameter]
     return function
 
 
-main_callback = _with_parameters(keep_shared, [])
+main_callback = _with_parameters(keep_shared, [inspect.signature(keep_shared).parameters["version"]])
 
 
 def _run(shared: Shared, work: Callable[[], None]) -> None:

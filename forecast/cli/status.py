@@ -60,5 +60,5 @@ def print_status(rows: list[TickerStatus]) -> None:
         ]
         for row in rows
     ]
-    print_table("", columns, cells, "age: sessions that closed since the champion's last one")
+    print_table("", columns, cells, "age: sessions that closed since the champion's last one", dropped=(2, 6, 4))
 

@@ -27,28 +27,66 @@ def print_path(path: Path) -> None:
     print(plain(str(path)))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
-    """A table on stdout; the first column is text, the others are figures. `**x**` marks the best of a column."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "", dropped: Sequence[int] = ()
+) -> None:
+    """A table on stdout; the first column is text, the others are figures. `**x**` marks the best of a column.
+
+    No figure is ever cut. Where the terminal is too narrow, headings break at their spaces, and then columns are left
+    out, which the caption says.
+
+    Args:
+        title, caption: around it; nothing where empty.
+        columns: headings.
+        rows: a text for each column.
+        dropped: numbers of the columns that are left out first, in that order; then, and where empty, the last ones.
+    """
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        title=escape(plain(title)) or None,
-        caption=escape(plain(caption)) or None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for number, column in enumerate(columns):
-        table.add_column(escape(column), justify="left" if number == 0 else "right", no_wrap=number == 0)
+    console = Console()
+    columns, kept = _fitted(columns, rows, dropped, console.width)
+    left_out = [columns[number].replace("\n", " ") for number in range(len(columns)) if number not in kept and columns[number]]
+    if left_out:
+        caption = f"{caption + '; ' if caption else ''}no room here for: {', '.join(left_out)}"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for number in kept:
+        table.add_column(escape(columns[number]), justify="left" if number == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(text) for text in row))
-    Console().print(table)
+        table.add_row(*(_cell(row[number]) for number in kept))
+    if title:
+        console.print(Text(plain(title), style="italic"))
+    console.print(table)
+    if caption:
+        console.print(Text(plain(caption), style="dim"))
+
+
+def _fitted(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], dropped: Sequence[int], width: int
+) -> tuple[Sequence[str], list[int]]:
+    """The headings, broken where that is needed, and the numbers of the columns that fit into a width."""
+    from rich.cells import cell_len
+
+    kept = list(range(len(columns)))
+    longest = [max((cell_len(_cell(row[n]).plain) for row in rows), default=0) for n in kept]
+
+    def widths(headings: Sequence[str]) -> list[int]:
+        return [max(longest[n], *map(cell_len, headings[n].split("\n"))) for n in kept]
+
+    def is_too_wide(headings: Sequence[str]) -> bool:
+        return sum(widths(headings)) + 2 * (len(kept) - 1) > width
+
+    if is_too_wide(columns):
+        broken = ["\n".join(column.rsplit(" ", 1)) for column in columns]
+        columns = [after if wide > least else before for before, after, wide, least in zip(columns, broken, widths(columns), longest)]
+    for number in (*dropped, *(n for n in reversed(kept) if n not in dropped)):
+        if number == 0 or not is_too_wide(columns):
+            break
+        kept.remove(number)
+    return columns, kept
 
 
 def print_pairs(rows: Sequence[tuple[str, str]]) -> None:

@@ -181,7 +181,10 @@ def _translated(ticker: str, failure: Exception, status: int | None) -> Forecast
     if isinstance(failure, (exceptions.Timeout, TimeoutError)):
         return _Temporary(f"Yahoo did not answer for {ticker} within {TIMEOUT:.0f} s.")
     if isinstance(failure, exceptions.DNSError):
-        return _Temporary(f"Yahoo was not asked for {ticker}: its name cannot be resolved. Are you online?")
+        return _Temporary(
+            f"Yahoo was not asked for {ticker}: its name cannot be resolved. Are you online? "
+            "Without a network there are the ticker DEMO, and --csv with a file of your own."
+        )
     if isinstance(failure, OSError):
         return _Temporary(f"The connection to Yahoo for {ticker} failed: {_first_sentence(failure)}.")
     return SourceUnavailable(

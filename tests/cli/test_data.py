@@ -55,7 +55,7 @@ def test_two_snapshots_are_compared_by_the_beginnings_of_their_names(tmp_path):
         document = json.loads(run(tmp_path, "import", path, "--ticker", "TSLA", "--json").stdout)
         hashes.append(document["prices"][0]["snapshot"])
     found = run(tmp_path, "diff", "TSLA", hashes[0][:8], hashes[2][:8]).stdout
-    assert "4:1 split" in found and "2:1" not in found
+    assert "4:1 split" in found and "2:1 split" not in found
     assert run(tmp_path, "diff", "TSLA").stdout.count("2:1 split") == 2
 
 

@@ -2,8 +2,11 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from forecast.cli.app import app
 from forecast.cli.options import complete_networks, known_tickers
+from forecast.config import RECIPES
 
 
 @pytest.fixture
@@ -24,6 +27,13 @@ def test_commands_tickers_recipes_and_networks_are_completed(completed):
     assert completed("forecast predict D") == ["DEMO"]
     assert completed("forecast train DEMO --recipe cl") == ["classic"]
     assert completed("forecast train DEMO --networks simple_rnn,l") == ["simple_rnn,lstm"]
+
+
+def test_the_help_shows_the_defaults_of_both_recipes():
+    said = " ".join(CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).stdout.replace("│", " ").split())
+    for name in ("lookback", "horizon", "units", "layers", "epochs", "batch_size", "learning_rate", "patience", "n_seeds"):
+        own, classic = (getattr(RECIPES[recipe], name) for recipe in ("returns", "classic"))
+        assert f"Default: {own}{'' if own == classic else f'; classic: {classic}'}." in said.partition(f"--{name.replace('_', '-')} ")[2]
 
 
 def test_a_network_is_not_offered_twice():

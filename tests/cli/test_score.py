@@ -62,6 +62,17 @@ def test_table_says_what_is_simulated_and_what_is_pending(workspace):
     assert "lstm +1" in done.stdout and "…" not in done.stdout
 
 
+def test_without_an_outcome_there_is_a_sentence_and_no_table(workspace, tmp_path_factory):
+    prices, fresh = load_prices("DEMO", source="demo", folder=workspace / "data"), tmp_path_factory.mktemp("fresh")
+    forecast = StudentT(np.zeros((1, 1)), np.full((1, 1), 0.02), np.full((1, 1), 5.0))
+    made_at = datetime.fromisoformat(f"{prices.sessions[-1]}T22:00:00+00:00")
+    facts = {"network": "lstm", "run_id": "r1", "made_at": made_at, "last_closed": prices.sessions[-1]}
+    record_forecasts(fresh / "models" / "ledger.sqlite", make_rows(forecast, prices, prices.sessions[-1:] + 1, **facts))
+    done = run(fresh)
+    assert done.exit_code == 0 and "no recorded forecast can be graded yet: 1 pending" in done.stdout
+    assert "sessions ahead" not in done.stdout
+
+
 def test_tampered_ledger_is_not_graded(workspace):
     tamper(workspace)
     for words in ([], ["--verify"], ["--json"]):

@@ -1,4 +1,5 @@
 import json
+from importlib.metadata import version
 
 import pytest
 from typer.testing import CliRunner
@@ -8,6 +9,14 @@ from forecast.cli.app import app
 
 def run(*words: str, **options):
     return CliRunner().invoke(app, [str(word) for word in words], **options)
+
+
+def test_the_version_stands_alone():
+    assert run("--version").stdout == f"{version('forecast')}\n"
+
+
+def test_the_help_names_what_to_type_first():
+    assert "To begin: forecast train TSLA" in run("--help").stdout
 
 
 def listed(result) -> list[str]:
