@@ -69,7 +69,7 @@ class Cluster:
             raise TryAgainLater(f"The dask scheduler at {address} has no workers. Type: dask worker {address} --nthreads 1")
         ours = library_versions()
         for worker, theirs in self._client.run(library_versions).items():
-            different = [f"{name} {theirs[name]}, here {ours[name]}" for name in ours if theirs[name] != ours[name]]
+            different = [f"{name} {theirs.get(name)}, here {ours[name]}" for name in ours if theirs.get(name) != ours[name]]
             if different:
                 raise ConfigError(
                     f"The dask worker {worker} has {'; '.join(different)}: other versions give other bits. Install the same."

@@ -1,10 +1,14 @@
-"""How Keras is brought up: on TensorFlow, in one thread, with the same bits every time, and quietly."""
+"""How Keras is brought up: on TensorFlow or JAX, in one thread, with the same bits every time, and quietly."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from forecast.errors import ConfigError
+
+BACKENDS = ("tensorflow", "jax")
 
 # Each fit has one thread; the processes share the cores. oneDNN changes the last bits, so it is pinned.
 ENVIRONMENT = {
@@ -15,6 +19,7 @@ ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX would take most of a GPU's memory for each of several processes
 }
 
 
@@ -23,8 +28,29 @@ def stock_layers_wanted() -> bool:
     return os.environ.get("FORECAST_STOCK_LAYERS", "0") == "1"
 
 
+def wanted_backend() -> str:
+    """What Keras is to run on: "tensorflow" unless KERAS_BACKEND says "jax".
+
+    Raises:
+        ConfigError: another backend, or JAX without its extra.
+    """
+    from importlib.util import find_spec
+
+    backend = os.environ.get("KERAS_BACKEND", ENVIRONMENT["KERAS_BACKEND"])
+    if backend not in BACKENDS:
+        raise ConfigError(f"KERAS_BACKEND is {backend!r}; choose from {', '.join(BACKENDS)}.")
+    if find_spec(backend) is None:
+        raise ConfigError(f"KERAS_BACKEND is {backend}, which is not installed. Type: pip install 'forecast[{backend}]'")
+    return backend
+
+
 def import_keras():
-    """The `keras` module; takes 2.5 s the first time, so only training asks for it."""
+    """The `keras` module; takes 2.5 s the first time, so only training asks for it.
+
+    Raises:
+        ConfigError: as `wanted_backend`.
+    """
+    wanted_backend()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     with _quiet_stderr():

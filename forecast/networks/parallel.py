@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
 from forecast.errors import ForecastError
+from forecast.networks.backend import wanted_backend
 from forecast.networks.training import Epoch, FitResult, FitTask, fit_network
 
 
@@ -29,12 +30,14 @@ def fit_networks(
         on_fit: called with each result, in the order of the tasks, while later ones are still at work.
 
     Raises:
+        ConfigError: KERAS_BACKEND names what is not there.
         ForecastError: a worker was ended from outside.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    wanted_backend()
     context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
     context.set_forkserver_preload(["forecast.networks.preload"])
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
