@@ -39,9 +39,7 @@ def _picture(records: Sequence[WindowRecord], opened: OpenedWindow) -> Chart:
         lines["attention [%]"] = 100.0 * main.attention
     maps = main.panels | {f"{NAMES[other.network]}: hidden state": other.panels["hidden state"] for other in others}
     heights = np.array([LINE] * len(lines) + [MAP] * len(maps))
-    edges = 1.0 - np.cumsum(np.column_stack([np.full(len(heights), GAP), heights])) / (heights + GAP).sum()
-    domains = np.clip(edges.reshape(-1, 2), 0.0, 1.0).round(4).tolist()                   # (n_panels, 2): top, bottom
-    days = opened.sessions.astype(str).tolist()
+    domains, days = _domains(heights), opened.sessions.astype(str).tolist()
     traces, layout = [], {"hovermode": "closest", "showlegend": False, "annotations": []}
     for number, (name, values, (top, bottom)) in enumerate(zip([*lines, *maps], [*lines.values(), *maps.values()], domains), 1):
         axis = str(number) if number > 1 else ""
@@ -51,14 +49,22 @@ def _picture(records: Sequence[WindowRecord], opened: OpenedWindow) -> Chart:
         layout["annotations"].append(_heading(name, top))
     layout["xaxis"] = {"type": "category", "anchor": f"y{len(heights)}", "nticks": 8, "showgrid": False}
     if main.widest_input is not None:
-        layout["shapes"] = _frame(main.widest_input, above_maps=domains[len(lines)][0])
-    return Chart(f"gates-{main.network}", NAMES[main.network], _words(main, opened), traces, layout, height=heights.sum() + GAP * len(heights) + BELOW)
+        layout["shapes"] = [_mark(main.widest_input, top, bottom) for top, bottom in domains]
+    height = float((heights + GAP).sum() + BELOW)
+    return Chart(f"gates-{main.network}", NAMES[main.network], _words(main, opened), traces, layout, height=height)
+
+
+def _domains(heights: np.ndarray) -> list[list[float]]:
+    """Top and bottom of each panel, as shares of the chart from below."""
+    edges = 1.0 - np.cumsum(np.column_stack([np.full(len(heights), GAP), heights])) / (heights + GAP).sum()
+    return np.clip(edges.reshape(-1, 2), 0.0, 1.0).round(4).tolist()
 
 
 def _words(record: WindowRecord, opened: OpenedWindow) -> str:
     """Mean of every gate, and the session that opened the input gate widest."""
     means = [f"{name} {values.mean():.2f} on average" for name, values in record.panels.items() if name in GATES]
-    said = [*means, f"hidden state between {record.panels['hidden state'].min():.2f} and {record.panels['hidden state'].max():.2f}"]
+    hidden = record.panels["hidden state"]
+    said = [*means, f"hidden state between {hidden.min():.2f} and {hidden.max():.2f}"]
     if record.widest_input is not None:
         said.append(f"the input gate opens widest on {opened.sessions[record.widest_input]}, which is framed")
     return f"{len(record.units)} units over {len(opened.sessions)} sessions; {'; '.join(said)}."
@@ -75,7 +81,8 @@ def _map(name: str, values: np.ndarray, top: float, bottom: float) -> dict:
     """A row for each unit, upwards; a gate from shut to open, a memory from its negative to its positive."""
     high = 1.0 if name in GATES else float(f"{np.abs(values).max():.2g}") or 1.0
     low = 0.0 if name in GATES else -high
-    scale = {"y": (top + bottom) / 2, "len": top - bottom, "thickness": 10, "outlinewidth": 0, "tickvals": [low, (low + high) / 2, high]}
+    ticks = [low, (low + high) / 2, high]
+    scale = {"y": (top + bottom) / 2, "len": top - bottom, "thickness": 10, "outlinewidth": 0, "tickvals": ticks}
     return {
         "type": "heatmap", "y": list(range(1, values.shape[1] + 1)), "z": [_rounded(row) for row in values.T],
         "zmin": low, "zmax": high, "colorscale": COLOURS, "colorbar": scale,
@@ -91,11 +98,10 @@ def _heading(name: str, top: float) -> dict:
     }  # fmt: skip
 
 
-def _frame(session: int, above_maps: float) -> list[dict]:
-    """A line through the price at a session, and one on each side of its column in the maps."""
-    stroke = {"type": "line", "xref": "x", "yref": "paper", "line": {"color": "@ink", "width": 1}}
-    through = {**stroke, "x0": session, "x1": session, "y0": above_maps, "y1": 1.0, "line": {**stroke["line"], "dash": "dash"}}
-    return [through, *({**stroke, "x0": x, "x1": x, "y0": 0.0, "y1": above_maps} for x in (session - 0.5, session + 0.5))]
+def _mark(session: int, top: float, bottom: float) -> dict:
+    """A frame around a session's column of a panel."""
+    place = {"xref": "x", "yref": "paper", "x0": session - 0.5, "x1": session + 0.5, "y0": bottom, "y1": top}
+    return {"type": "rect", **place, "line": {"color": "@ink", "width": 1}}
 
 
 def _rounded(values: np.ndarray) -> list[float]:

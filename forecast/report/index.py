@@ -89,4 +89,7 @@ def _next_session(summary: Summary) -> list[Cell]:
 
 def _change(finding: dict | None) -> Cell:
     """A difference to a baseline in percent; marked where it is better and not by luck."""
-    return Cell("-", False) if finding is None else Cell(f"{100 * finding['change']:+.1f}", finding["better"])
+    if finding is None:
+        return Cell("-", False)
+    text = f"{100 * finding['change']:+.1f}"
+    return Cell("0.0" if text in ("+0.0", "-0.0") else text, finding["better"])
