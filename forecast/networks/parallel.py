@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 
@@ -40,13 +41,15 @@ def fit_networks(
     wanted_backend()
     context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
     context.set_forkserver_preload(["forecast.networks.preload"])
+    _start_server(context)
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
     epochs = context.SimpleQueue()
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
     try:
         with _heard(epochs, on_epoch):  # ends before the workers do: one that dies while it speaks keeps the queue's lock
-            futures = [pool.submit(_fit_in_worker, task) for task in tasks]
+            with _undisturbed():  # a worker whose start was interrupted would be unknown, and complain after the end
+                futures = [pool.submit(_fit_in_worker, task) for task in tasks]
             results = []
             for future in futures:
                 results.append(future.result())
@@ -60,6 +63,32 @@ def fit_networks(
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         _end(set(multiprocessing.active_children()) - others)
+
+
+def _start_server(context: ForkServerContext) -> None:
+    """Bring the fork server up with Keras at hand, so that a worker is then started at once; Ctrl-C ends the wait."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # here, since it ends with signals unblocked
+    with _undisturbed():  # the server is born deaf to Ctrl-C, and hears it again when it knows what to do
+        forkserver.ensure_running()
+    first = context.Process(target=_do_nothing)
+    first.start()
+    first.join()
+
+
+def _do_nothing() -> None:
+    """What the first process of a server does: it shows that the server is there."""
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within the block Ctrl-C waits; its end hears of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(workers: set[BaseProcess]) -> None:

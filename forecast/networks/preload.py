@@ -7,6 +7,7 @@ from forecast.networks.backend import import_keras
 
 # Ctrl-C is the parent's to hear: in these seconds the server ends without a word, later on it goes on without one.
 signal.signal(signal.SIGINT, lambda number, frame: os._exit(1))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 import_keras()
 

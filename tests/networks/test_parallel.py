@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -6,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.networks.parallel import fit_networks
+from forecast.networks.parallel import _undisturbed, fit_networks
 from forecast.pipeline import make_tasks
 
 
@@ -50,6 +52,16 @@ def test_a_failing_task_tells_its_reason_and_leaves_no_worker(tasks):
     with pytest.raises(KeyError, match="transformer"):
         fit_networks([broken], workers=1)
     assert not multiprocessing.active_children()
+
+
+def test_ctrl_c_waits_while_workers_are_started():
+    survived = False
+    with pytest.raises(KeyboardInterrupt):
+        with _undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            survived = True
+    assert survived
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_training_does_not_bring_tensorflow_into_the_parent(environment):
