@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results" / "retrain.json"
@@ -59,30 +60,63 @@ def measure(
     workspace.mkdir()
     command = [sys.executable, "-P", "-m", "forecast", "retrain", *tickers, "--csv", str(folder), "--json", "--quiet"]
     command += ["--workspace", str(workspace), "--workers", str(n_workers), *options]
-    started, cpu, peak, halved = time.monotonic(), {}, 0, False
-    with open(workspace / "out.json", "wb") as out, subprocess.Popen(command, stdout=out, start_new_session=True) as process:
-        while process.poll() is None:
-            cpu |= cpu_by_process(process.pid)
-            peak = max(peak, memory(cpu))
-            if not halved and n_journaled(workspace) >= len(tickers) / 2:
-                at_half()
-                halved = True
-            time.sleep(1.0)
-    wall = time.monotonic() - started
+    waiting = [at_half]
+
+    def look() -> None:
+        if waiting and n_journaled(workspace) >= len(tickers) / 2:
+            waiting.pop()()
+
+    seen = watch(command, workspace / "out.json", look)
     entries = json.loads((workspace / "out.json").read_bytes())["retrained"]
-    own, fits = cpu[process.pid], sum(entry["seconds"]["fits"] for entry in entries)
-    total = sum(cpu.values())
+    fits = sum(entry["seconds"]["fits"] for entry in entries)
     return {
         "tickers": len(tickers),
         "outcomes": sorted({entry["outcome"] for entry in entries}),
-        "wall_seconds": round(wall, 1),
-        "tickers_per_hour": round(3600 * len(tickers) / wall, 1),
-        "cpu_seconds_per_ticker": round(total / len(tickers), 2),
-        "share_of_cpu_not_training": round(own / total, 3),
-        "share_of_worker_time_not_training": round(1 - fits / (n_workers * wall), 3),
-        "peak_memory_mb": round(peak / 1e6),
+        "wall_seconds": round(seen.wall, 1),
+        "tickers_per_hour": round(3600 * len(tickers) / seen.wall, 1),
+        "cpu_seconds_per_ticker": round(seen.total_cpu / len(tickers), 2),
+        "share_of_cpu_not_training": round(seen.own_cpu / seen.total_cpu, 3),
+        "share_of_worker_time_not_training": round(1 - fits / (n_workers * seen.wall), 3),
+        "peak_memory_mb": round(seen.peak / 1e6),
         "load_average": os.getloadavg()[1],
     }
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a command and all its processes took.
+
+    Args:
+        code: exit code.
+        wall: [s].
+        own_cpu: of the command's first process [s].
+        total_cpu: of all processes [s].
+        peak: most memory at one time, shared pages counted once [bytes].
+    """
+
+    code: int
+    wall: float
+    own_cpu: float
+    total_cpu: float
+    peak: int
+
+
+def watch(command: list[str], out: Path, look: Callable[[], None] = lambda: None, every: float = 1.0) -> Watched:
+    """Run a command in a session of its own and sample its processes; what they do after the last sample is missed.
+
+    Args:
+        out: where its standard output goes.
+        look: called with each sample.
+        every: seconds between two samples.
+    """
+    started, cpu, peak = time.monotonic(), {}, 0
+    with open(out, "wb") as stdout, subprocess.Popen(command, stdout=stdout, start_new_session=True) as process:
+        while process.poll() is None:
+            cpu |= cpu_by_process(process.pid)
+            peak = max(peak, memory(cpu))
+            look()
+            time.sleep(every)
+    return Watched(process.returncode, time.monotonic() - started, cpu[process.pid], sum(cpu.values()), peak)
 
 
 def measure_dask(tickers: list[str], folder: Path, scratch: Path) -> dict:

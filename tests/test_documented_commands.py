@@ -38,6 +38,7 @@ NOT_RUN = {
         "downloads the packages of others",
     ".venv/bin/python benchmarks/speed.py --csv TSLA.csv --peers .venv-peers/bin/python":
         "needs those packages, and many minutes",
+    ".venv/bin/python benchmarks/costs.py --csv TSLA.csv --peers .venv-peers/bin/python": "the same",
     "dask scheduler --host 127.0.0.1 --port 8786 --no-dashboard":
         "serves until it is ended; tests/automation/test_cluster.py has one, on a free port",
     "dask worker tcp://127.0.0.1:8786 --nthreads 1 --no-dashboard": "the same",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from darts import TimeSeries
 from darts.models import BlockRNNModel
-from work import BATCH, CELLS, LAYERS, LOOKBACK, UNITS, Clock, load_closes, n_train, parse, report, scale, store
+from work import BATCH, LAYERS, LOOKBACK, UNITS, Clock, load_closes, n_train, parse, report, scale, store
 
 warnings.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -22,7 +22,7 @@ if options.predict:
     raise SystemExit
 trained = n_train(scaled) + LOOKBACK
 epochs = {}
-for cell in CELLS:
+for cell in options.cells:
     model = BlockRNNModel(
         LOOKBACK, 1, model={"rnn": "RNN", "lstm": "LSTM"}[cell], hidden_dim=UNITS, n_rnn_layers=LAYERS, dropout=0.2,
         batch_size=BATCH, n_epochs=options.epochs, work_dir=str(options.out),

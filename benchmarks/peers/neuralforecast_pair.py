@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from neuralforecast import NeuralForecast
 from neuralforecast.models import LSTM, RNN
-from work import BATCH, CELLS, LAYERS, LOOKBACK, UNITS, Clock, load_closes, n_train, parse, report, scale, store
+from work import BATCH, LAYERS, LOOKBACK, UNITS, Clock, load_closes, n_train, parse, report, scale, store
 
 warnings.filterwarnings("ignore")
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -23,7 +23,7 @@ if options.predict:
 n_test = len(table) - n_train(scaled) - LOOKBACK
 steps = -(-n_train(scaled) // BATCH)
 epochs = {}
-for cell in CELLS:
+for cell in options.cells:
     model = {"rnn": RNN, "lstm": LSTM}[cell](
         h=1, input_size=LOOKBACK, encoder_n_layers=LAYERS, encoder_hidden_size=UNITS, encoder_dropout=0.2,
         windows_batch_size=BATCH, max_steps=steps * options.epochs, learning_rate=1e-3, scaler_type="identity",

@@ -1,7 +1,21 @@
 """The same networks in a plain PyTorch loop."""
 
 import torch
-from work import BATCH, CELLS, LAYERS, LOOKBACK, UNITS, Clock, cut, load_closes, n_train, parse, report, scale, store
+from work import (
+    BATCH,
+    LAYERS,
+    LOOKBACK,
+    UNITS,
+    Clock,
+    cut,
+    load_closes,
+    n_train,
+    parse,
+    report,
+    scale,
+    store,
+    validation_part,
+)
 
 options = parse()
 if options.threads:
@@ -28,12 +42,14 @@ if options.predict:
         print(network.eval()(torch.from_numpy(scaled[None, -LOOKBACK:])) * (high - low) + low)
     raise SystemExit
 x, y = map(torch.from_numpy, cut(scaled))
-n = n_train(scaled)
+n, validation = n_train(scaled), validation_part(scaled)
 epochs = {}
-for cell in CELLS:
+for cell in options.cells:
+    if options.validate:
+        torch.manual_seed(options.seed)
     network = Network(cell)
     adam = torch.optim.Adam(network.parameters())
-    clock, losses = Clock(), []
+    clock, losses, validated = Clock(), [], []
     for _ in range(options.epochs):
         order, total = torch.randperm(n), 0.0
         for start in range(0, n, BATCH):
@@ -44,8 +60,13 @@ for cell in CELLS:
             adam.step()
             total += loss.item() * len(rows)
         losses.append(total / n)
+        if options.validate:
+            network.eval()
+            with torch.no_grad():
+                validated.append(torch.nn.functional.mse_loss(network(x[validation]), y[validation]).item())
+            network.train()
         clock.tick()
-    epochs[cell] = clock.seconds()
+    epochs[cell] = clock.validated(validated)
     with torch.no_grad():
         store(options.out, cell, y[n:, 0].numpy(), network.eval()(x[n:])[:, 0].numpy(), losses)
     torch.save(network.state_dict(), options.out / f"{cell}.pt")

@@ -1,6 +1,6 @@
 """The tutorial that everybody knows, in stock Keras on TensorFlow."""
 
-from work import BATCH, CELLS, LOOKBACK, UNITS, Clock, cut, load_closes, n_train, parse, report, scale, store
+from work import BATCH, LOOKBACK, UNITS, Clock, cut, load_closes, n_train, parse, report, scale, store, validation_part
 
 options = parse()
 
@@ -19,9 +19,12 @@ if options.predict:
     print(network.predict(scaled[None, -LOOKBACK:], verbose=0) * (high - low) + low)
     raise SystemExit
 x, y = cut(scaled)
-n = n_train(scaled)
+n, part = n_train(scaled), validation_part(scaled)
+validation = {"validation_data": (x[part], y[part]), "validation_batch_size": 512} if options.validate else {}
 epochs = {}
-for cell in CELLS:
+for cell in options.cells:
+    if options.validate:
+        keras.utils.set_random_seed(options.seed)
     layer = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM}[cell]
     network = keras.Sequential(
         [keras.Input((LOOKBACK, 1)), layer(UNITS, return_sequences=True), keras.layers.Dropout(0.2),
@@ -30,8 +33,8 @@ for cell in CELLS:
     network.compile("adam", "mse")
     clock = Clock()
     tick = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: clock.tick())
-    history = network.fit(x[:n], y[:n], batch_size=BATCH, epochs=options.epochs, callbacks=[tick], verbose=0)
-    epochs[cell] = clock.seconds()
+    history = network.fit(x[:n], y[:n], batch_size=BATCH, epochs=options.epochs, callbacks=[tick], verbose=0, **validation)
+    epochs[cell] = clock.validated(history.history.get("val_loss", []))
     store(options.out, cell, y[n:, 0], network.predict(x[n:], verbose=0)[:, 0], history.history["loss"])
     network.save(options.out / f"{cell}.keras")
 report(epochs)

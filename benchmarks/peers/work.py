@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 LOOKBACK, UNITS, LAYERS, BATCH = 60, 50, 2, 32
-TRAIN = 0.70
+TRAIN, VALIDATION = 0.70, 0.15
 CELLS = ("rnn", "lstm")
 
 
@@ -23,6 +23,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--threads", type=int, default=0, help="0: as the library likes")
     parser.add_argument("--predict", action="store_true", help="load what was trained, and forecast the next close")
+    parser.add_argument("--cells", nargs="+", choices=CELLS, default=CELLS)
+    parser.add_argument("--validate", action="store_true", help="report the validation loss of each epoch too")
+    parser.add_argument("--seed", type=int, default=1, help="of those that validate")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     return options
@@ -52,6 +55,11 @@ def n_train(scaled: np.ndarray) -> int:
     return int(TRAIN * len(scaled)) - LOOKBACK
 
 
+def validation_part(scaled: np.ndarray) -> slice:
+    """Windows of the validation part, right after those of the training part."""
+    return slice(n_train(scaled), n_train(scaled) + int(VALIDATION * len(scaled)))
+
+
 class Clock:
     """Seconds of each epoch: on the wall, and of the processor."""
 
@@ -64,6 +72,10 @@ class Clock:
 
     def seconds(self) -> dict[str, list[float]]:
         return {"wall": np.diff(self.wall).round(4).tolist(), "cpu": np.diff(self.cpu).round(4).tolist()}
+
+    def validated(self, losses: list[float]) -> dict[str, object]:
+        """The same, with the validation loss of each epoch, and when the first one began: all processes share this clock."""
+        return {**self.seconds(), "began": self.wall[0], "validation": losses}
 
 
 def store(out: Path, cell: str, y_true: np.ndarray, y_pred: np.ndarray, losses: list[float]) -> None:
