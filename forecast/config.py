@@ -22,9 +22,13 @@ NETWORKS = ("simple_rnn", "lstm", "gru", "attention_lstm")
 NETWORK_NAMES = MappingProxyType(  # as a person reads them
     {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "attention_lstm": "LSTM with attention"}
 )
-FEATURES = ("return", "absolute_return", "range", "volume", "overnight_gap", "volatility", "close")
+# What the networks are told about each session: stationary, so that no level of the past has to come back.
+STATIONARY = ("return", "absolute_return", "range", "volume", "overnight_gap", "since_event", "anniversary", "anniversary_week")
+FEATURES = (*STATIONARY, "volatility", "close")
 TARGETS = ("returns", "close")
 SCALERS = ("standard", "minmax")
+STARTS = ("simulated", "random")
+_SHAPES_WITH_START = {"features": (STATIONARY,), "target": ("returns",), "half_life": (60,), "layers": (1,), "units": (32,)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Config:
     # Windows.
     lookback: int = 30          # sessions the network sees: 60 score no better at twice the cost
     horizon: int = 5            # sessions ahead: one trading week
-    features: tuple[str, ...] = ("return", "absolute_return", "range", "volume", "overnight_gap", "volatility")
+    features: tuple[str, ...] = STATIONARY
     target: str = "returns"     # cumulative log returns over recent volatility, or the scaled close
     scaler: str = "standard"    # fitted on insample only
     half_life: int = 60         # [sessions] of the volatility that carries the scale
@@ -48,14 +52,15 @@ class Config:
 
     # Network.
     layers: int = 1
-    units: int = 16             # more fit the noise of one ticker
+    units: int = 32
     dropout: float = 0.2        # share of the last hidden state hidden from the head while training
 
     # Training.
-    epochs: int = 60            # at most: early stopping decides
+    start: str = "simulated"    # weights that learned from simulated shares what volatility is, or "random" ones
+    epochs: int = 30            # at most: early stopping decides
     batch_size: int = 64
-    learning_rate: float = 1e-3
-    patience: int = 8           # epochs without a better validation loss
+    learning_rate: float = 3e-4  # from random weights 1e-3, see FROM_RANDOM
+    patience: int = 4           # epochs without a better validation loss
     seed: int = 1               # the first of `n_seeds` consecutive ones
     n_seeds: int = 3            # their spread decides whether one network beats another
 
@@ -73,7 +78,7 @@ class Config:
 RECIPES = MappingProxyType(
     {
         "returns": Config(),
-        "pooled": Config(recipe="pooled", units=32, batch_size=256, epochs=12, patience=2),
+        "pooled": Config(recipe="pooled", batch_size=256, epochs=12, patience=2),
         "tuned": Config(recipe="tuned", learning_rate=1e-4, patience=4),
         "classic": Config(
             recipe="classic",
@@ -84,12 +89,16 @@ RECIPES = MappingProxyType(
             scaler="minmax",
             layers=2,
             units=50,
+            start="random",
             epochs=30,
             batch_size=32,
+            learning_rate=1e-3,
             patience=5,
         ),
     }
 )
+# A training from random weights has further to go.
+FROM_RANDOM = MappingProxyType({"start": "random", "epochs": 60, "learning_rate": 1e-3, "patience": 8})
 
 # Bounds as (lowest, highest): both allowed.
 _BOUNDS = {
@@ -115,6 +124,7 @@ _CHOICES = {
     "features": FEATURES,
     "target": TARGETS,
     "scaler": SCALERS,
+    "start": STARTS,
 }
 # Keys of forecast.toml that say what to do rather than how to train.
 _WORKSPACE_KEYS = ("watchlist", "retrain_every", "gate", "ping_url")
@@ -155,10 +165,17 @@ def make_config(flags: dict[str, object], settings: Settings = Settings()) -> Co
     recipe = given.pop("recipe", from_file.recipe)
     if recipe not in RECIPES:
         raise UsageError(f"recipe is {recipe!r}; choose from {', '.join(RECIPES)}.")
-    config = RECIPES[recipe]
-    if recipe == from_file.recipe:
-        config = _applied(config, settings.values, ConfigError)
-    return _applied(config, given, UsageError)
+    saved = settings.values if recipe == from_file.recipe else {}
+    config = _applied(_applied(RECIPES[recipe], saved, ConfigError), given, UsageError)
+    if RECIPES[recipe].start == "random" or config.start == "simulated" and has_start(config):
+        return config
+    untold = {name: value for name, value in FROM_RANDOM.items() if name not in {**saved, **given}}
+    return replace(config, **untold | {"start": "random"})
+
+
+def has_start(config: Config) -> bool:
+    """Whether weights learned from simulated shares are kept for a network of this shape."""
+    return all(getattr(config, name) in values for name, values in _SHAPES_WITH_START.items())
 
 
 def tuned_config(base: Config, flags: Mapping[str, object]) -> Config:

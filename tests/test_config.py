@@ -1,9 +1,11 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
 from forecast.config import (
+    FROM_RANDOM,
     NETWORKS,
     RECIPES,
     Config,
@@ -37,6 +39,22 @@ def test_a_recipe_of_forecast_toml_holds_until_a_flag_names_another(tmp_path):
     settings = settings_from(tmp_path, 'recipe = "classic"\nepochs = 3\n')
     assert make_config({}, settings) == config_from_dict(dict_from_config(RECIPES["classic"]) | {"epochs": 3})
     assert make_config({"recipe": "returns"}, settings) == RECIPES["returns"]
+
+
+def test_what_no_start_is_kept_for_is_trained_longer_from_random_weights():
+    assert make_config({}).start == make_config({"horizon": 12, "lookback": 60, "dropout": 0.5}).start == "simulated"
+    for flags in ({"units": 24}, {"layers": 2}, {"features": ["return"]}, {"half_life": 30}, {"start": "random"}):
+        config = make_config(flags)
+        assert config.start == "random" and {name: getattr(config, name) for name in FROM_RANDOM} == dict(FROM_RANDOM)
+
+
+def test_what_is_given_beats_what_suits_random_weights(tmp_path):
+    config = make_config({"epochs": 2, "networks": ["gru"]}, settings_from(tmp_path, "units = 24\npatience = 3\n"))
+    assert (config.start, config.epochs, config.patience, config.learning_rate) == ("random", 2, 3, 1e-3)
+
+
+def test_the_tutorial_trains_as_it_does_everywhere():
+    assert make_config({"recipe": "classic", "units": 20}) == replace(RECIPES["classic"], units=20)
 
 
 def test_forecast_toml_names_the_watchlist_and_the_retraining(tmp_path):

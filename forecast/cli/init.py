@@ -41,6 +41,7 @@ TEMPLATE = """\
 # layers = {layers}
 # units = {units}
 # dropout = {dropout}
+# start = {start} | weights that have learned from simulated shares what volatility is; or "random"
 # epochs = {epochs} | at most: early stopping decides
 # patience = {patience} | epochs without a better validation loss
 # batch_size = {batch_size}

@@ -89,6 +89,10 @@ Lookback = Annotated[int | None, typer.Option("--lookback", help=_with_default("
 Horizon = Annotated[int | None, typer.Option("--horizon", help=_with_default("Sessions ahead.", "horizon"))]
 Units = Annotated[int | None, typer.Option("--units", help=_with_default("Units of each recurrent layer.", "units"))]
 Layers = Annotated[int | None, typer.Option("--layers", help=_with_default("Recurrent layers.", "layers"))]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", help="Weights that training starts from: simulated, learned on simulated shares, or random."),
+]
 Epochs = Annotated[int | None, typer.Option("--epochs", help=_with_default("Epochs at most; early stopping decides.", "epochs"))]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help=_with_default("Windows in a batch.", "batch_size"))]
 LearningRate = Annotated[float | None, typer.Option("--learning-rate", help=_with_default("Of Adam.", "learning_rate"))]
@@ -109,6 +113,7 @@ class Training:
     horizon: Horizon = None
     units: Units = None
     layers: Layers = None
+    start: Start = None
     epochs: Epochs = None
     batch_size: BatchSize = None
     learning_rate: LearningRate = None

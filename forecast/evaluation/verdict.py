@@ -114,7 +114,8 @@ def _outcome(comparison: Comparison, level: float) -> str:
     p = comparison.p_value
     digits = "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
     missed = f", significant below {level:.3g}" if level <= p < CLAIM_LEVEL else ""
-    return f"{100.0 * comparison.change:+.1f} %, {digits}{missed}"
+    percent = round(100.0 * comparison.change, 1) + 0.0     # no signed zero
+    return f"{percent:+.1f} %, {digits}{missed}"
 
 
 def _percent(share: float, digits: int = 0) -> str:

@@ -7,7 +7,7 @@ from forecast.networks.heads import n_outputs
 
 
 def build_network(network: str, config: Config, n_features: int):
-    """An untrained `keras.Model`, which answers zero to everything: the naive forecast.
+    """A `keras.Model` with random weights that answers zero to everything: the naive forecast.
 
         window -> SimpleRNN | LSTM | GRU, `layers` of them -> last step -> dropout -> dense
         window -> LSTM at every step -> attention over its own steps -> last step -> dropout -> dense

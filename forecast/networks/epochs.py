@@ -16,6 +16,7 @@ import numpy as np
 
 from forecast.config import Config
 from forecast.networks.backend import import_keras
+from forecast.networks.starts import kept_start
 
 VALIDATION_BATCH = 512  # windows
 
@@ -82,7 +83,7 @@ def capacity_for(n_windows: int) -> int:
 
 
 def initial_state(network: str, config: Config, n_features: int, seed: int) -> State:
-    """What an untrained network built from this seed holds."""
+    """What a network holds before its first batch: random weights from this seed, or a kept start."""
     import_keras()
     from keras.src.random import seed_generator
 
@@ -97,6 +98,7 @@ def initial_state(network: str, config: Config, n_features: int, seed: int) -> S
     finally:
         seed_generator.python_random = shared
     weights, seeds = map(_arrays, (model.trainable_variables, model.non_trainable_variables))
+    weights = kept_start(network, config, seed) or weights
     zeros = [np.zeros_like(weight) for weight in weights]
     return State(weights, seeds, zeros, zeros, np.float32(0.0))
 

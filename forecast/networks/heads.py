@@ -3,7 +3,7 @@
     student_t   (location, log scale, shape) for each step, in units of recent volatility
     close       the scaled close of each step: a point and nothing around it
 
-An untrained network answers zero everywhere, and zero is the naive forecast: location 0, the
+A network with random weights answers zero everywhere, and zero is the naive forecast: location 0, the
 standard deviation that recent volatility says, and tails of six degrees of freedom.
 """
 

@@ -13,6 +13,9 @@ from forecast.prices.table import Prices
 WARM_UP = 20        # sessions before volatility and mean volume mean anything
 _VOLUME_MEAN = 60   # sessions of the mean that volume is measured against
 _OFFSET = 0.1       # keeps log(0) away on a session without any move
+_QUARTER = 13 * 7   # [days] companies report every thirteenth week, mostly on the same weekday
+_QUARTERS = 12      # three years of anniversaries
+_LONGEST_WAIT = 90  # sessions; an event longer ago tells nothing more
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,13 @@ def make_features(prices: Prices, names: tuple[str, ...], half_life: int) -> Fea
         volume            log(volume_t / mean volume of 60 sessions)
         overnight_gap     log(open_t / close_{t-1}) / v_t
         volatility        log v_t
+        since_event       sessions since the last event, at most 90
+        anniversary       events around the session that came next 13, 26, ... 156 weeks ago, mean of the logarithms
+        anniversary_week  the same, of the week that came next
         close             close_t [currency]
+
+    An event is a large move on a large volume, such as a quarterly report makes: e_t = (|r_t| / v_{t-1} - 1) times
+    (volume + 0.3), the first factor kept within 0 and 5, the second within 0 and 2. `since_event` counts from e > 1.
 
     Args:
         prices: n_sessions of them.
@@ -112,6 +121,55 @@ def _rolling_sum(values: np.ndarray) -> np.ndarray:
     return totals
 
 
+def _events(prices: Prices, returns: np.ndarray, volatility: np.ndarray) -> np.ndarray:
+    """How much of an event each session is, from 0 to 10, shape (n_sessions,); 0 while too little is known to say."""
+    before = np.concatenate([[np.nan], volatility[:-1]])
+    surprise = np.clip(np.abs(returns) / before - 1.0, 0.0, 5.0)
+    attention = np.clip(np.nan_to_num(_relative_volume(prices, returns, volatility), neginf=0.0) + 0.3, 0.0, 2.0)
+    events = np.nan_to_num(surprise * attention)
+    events[:_VOLUME_MEAN] = 0.0
+    return events
+
+
+def _since_event(prices: Prices, returns: np.ndarray, volatility: np.ndarray) -> np.ndarray:
+    session = np.arange(len(prices))
+    latest = np.maximum.accumulate(np.where(_events(prices, returns, volatility) > 1.0, session, -_LONGEST_WAIT))
+    return np.minimum(session - latest, _LONGEST_WAIT).astype(float)
+
+
+def _anniversary(prices: Prices, returns: np.ndarray, volatility: np.ndarray) -> np.ndarray:
+    return _mean_of_anniversaries(prices.sessions, _events(prices, returns, volatility), {-1: 0.5, 0: 1.0, 1: 0.5})
+
+
+def _anniversary_week(prices: Prices, returns: np.ndarray, volatility: np.ndarray) -> np.ndarray:
+    return _mean_of_anniversaries(prices.sessions, _events(prices, returns, volatility), dict.fromkeys(range(-1, 6), 1.0))
+
+
+def _mean_of_anniversaries(sessions: np.ndarray, events: np.ndarray, weights: dict[int, float]) -> np.ndarray:
+    """Mean over the past quarters of log(1 + weighted events) around the session that followed the same weekday.
+
+    Args:
+        sessions: dates, shape (n_sessions,).
+        events: shape (n_sessions,).
+        weights: by distance from that session [sessions].
+
+    Returns:
+        Shape (n_sessions,); NaN before the first anniversary.
+    """
+    n, reach = len(events), max(weights)
+    padded = np.pad(events, reach)
+    around = np.log1p(sum(weight * padded[reach + lag : reach + lag + n] for lag, weight in weights.items()))
+    total, count = np.zeros(n), np.zeros(n)
+    for quarter in range(1, _QUARTERS + 1):
+        then = sessions - np.timedelta64(quarter * _QUARTER, "D")
+        next_then = np.searchsorted(sessions, then, side="right")                # (n_sessions,)
+        known = (next_then > _VOLUME_MEAN) & (next_then + reach <= np.arange(n))  # else, over a gap, it is yet to come
+        total[known] += around[next_then[known]]
+        count += known
+    with np.errstate(invalid="ignore"):
+        return total / count
+
+
 _Column = Callable[[Prices, np.ndarray, np.ndarray], np.ndarray]
 _COLUMNS: dict[str, _Column] = {
     "return": lambda prices, r, v: r / v,
@@ -120,5 +178,8 @@ _COLUMNS: dict[str, _Column] = {
     "volume": _relative_volume,
     "overnight_gap": _overnight_gap,
     "volatility": lambda prices, r, v: np.log(v),
+    "since_event": _since_event,
+    "anniversary": _anniversary,
+    "anniversary_week": _anniversary_week,
     "close": lambda prices, r, v: prices.close,
 }
