@@ -83,12 +83,19 @@ def _do_nothing() -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Within the block Ctrl-C waits; its end hears of it."""
+    """Within the block Ctrl-C waits, whichever thread it comes to; its end hears of it."""
+    heard = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    is_main = threading.current_thread() is threading.main_thread()  # Python hears signals there alone
+    handler = signal.signal(signal.SIGINT, lambda *caught: heard.append(caught)) if is_main else None
     try:
         yield
     finally:
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _end(workers: set[BaseProcess]) -> None:

@@ -28,7 +28,10 @@ from forecast.store.ledger import LedgerRow
 from forecast.store.runs import Manifest
 
 # Settings that are options of `forecast train`; others stand in forecast.toml.
-OPTIONS = ("networks", "lookback", "horizon", "units", "layers", "epochs", "batch_size", "learning_rate", "n_seeds", "seed")
+OPTIONS = (
+    "networks", "lookback", "horizon", "units", "layers", "start",
+    "epochs", "batch_size", "learning_rate", "patience", "n_seeds", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ import json
 from concurrent.futures import Future
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from forecast.automation.journal import load_entries
@@ -13,7 +14,7 @@ from forecast.store.locks import retraining_lock
 from forecast.store.runs import list_runs, load_forecasters, load_manifest
 from tests.automation.drawn_fits import DrawnFits
 
-POISONED = 3.0
+POISONED = 1.0
 
 
 def run(price_file, executor=None, **more):
@@ -113,8 +114,8 @@ def test_losses_are_those_of_the_evaluation_fits_on_the_gate(price_file):
     entry = run(price_file, DrawnFits(0.1))
     path = list_runs(price_file.folder / "models")[0]
     prices = load_prices("KO", source=entry.source, folder=price_file.folder / "data")
-    cutoffs = range(len(prices) - 41, len(prices) - 2)
-    forecasts = load_forecasters(path, load_manifest(path), "evaluation")["simple_rnn"].predict(prices, list(cutoffs))
+    cutoffs = np.arange(len(prices) - 41, len(prices) - 2)
+    forecasts = load_forecasters(path, load_manifest(path), "evaluation")["simple_rnn"].predict(prices, cutoffs)
     expected = crps(forecasts, make_targets(prices.close, 2)[list(cutoffs)]).mean()
     assert str(prices.sessions[-1]) == last
     assert entry.losses["champion"] == pytest.approx(expected, rel=1e-9)

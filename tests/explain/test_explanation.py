@@ -85,7 +85,7 @@ def test_the_document_holds_every_number_and_is_plain_json(explanation):
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     lstm = document["networks"]["lstm"]
     assert np.shape(lstm["held"]["cell_state"]) == (10, 3)
-    assert np.shape(lstm["attribution"]["log scale [%]"]["shares"]) == (10, 6)
+    assert np.shape(lstm["attribution"]["log scale [%]"]["shares"]) == (10, 8)
     assert lstm["memory"]["kept_for"] == pytest.approx(1.0 / (1.0 - np.mean(lstm["memory"]["mean_gate"])))
     assert lstm["widest_input_session"] in document["sessions"]
     assert sum(document["networks"]["attention_lstm"]["attention"]) == pytest.approx(1.0, abs=1e-5)

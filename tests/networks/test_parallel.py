@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -55,11 +56,13 @@ def test_a_failing_task_tells_its_reason_and_leaves_no_worker(tasks):
 
 
 def test_ctrl_c_waits_while_workers_are_started():
-    survived = False
+    survived, over = False, threading.Event()
+    threading.Thread(target=over.wait, daemon=True).start()      # it may be the one that the signal comes to
     with pytest.raises(KeyboardInterrupt):
         with _undisturbed():
             os.kill(os.getpid(), signal.SIGINT)
             survived = True
+    over.set()
     assert survived
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 

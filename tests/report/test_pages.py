@@ -192,7 +192,7 @@ def test_the_command_makes_the_same_configuration(stored, recipe):
     assert words[:3] == ["forecast", "train", "DEMO"] and "--csv" in words and "/somewhere" not in command
     flags = {word[2:].replace("-", "_"): value for word, value in zip(words[3::2], words[4::2], strict=True)}
     del flags["csv"]
-    numbers = {name: json.loads(value) for name, value in flags.items() if name not in ("recipe", "networks")}
+    numbers = {name: json.loads(value) for name, value in flags.items() if name not in ("recipe", "networks", "start")}
     values = json.loads("{" + re.sub(r"(\w+) = ", r'"\1": ', settings).replace("\n", ",") + "}")
     assert values == {"dropout": 0.5}
     flags |= numbers | {"networks": flags["networks"].split(",")}

@@ -177,9 +177,9 @@ def test_what_a_killed_writer_left_is_not_listed_and_is_removed_by_the_next(trai
 
 def test_run_ids_sort_by_time_and_never_repeat():
     first = datetime(2026, 3, 1, 23, 59, 59, tzinfo=timezone(timedelta(hours=-5)))
-    ids = [make_run_id(first + timedelta(seconds=s)) for s in (0, 0, 1, 3600)]
-    assert ids[0].startswith("20260302T045959Z-") and len(set(ids)) == 4
-    assert sorted(ids[1:]) == ids[1:]
+    ids = [make_run_id(first + timedelta(seconds=s)) for s in (0, 2e-6, 0.3, 1, 3600)]
+    assert ids[0].startswith("20260302T045959Z-") and len(set(ids)) == 5
+    assert sorted(ids) == ids
 
 
 def test_runs_are_listed_by_ticker_and_time(workspace):
