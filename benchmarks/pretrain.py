@@ -19,7 +19,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from forecast import pipeline
-from forecast.config import FROM_RANDOM, NETWORKS, RECIPES
+from forecast.config import NETWORKS, make_config
 from forecast.networks.parallel import fit_networks
 from forecast.networks.starts import KEPT_HORIZON, N_KEPT, save_start
 from forecast.networks.training import FitTask
@@ -52,8 +52,8 @@ def main() -> None:
 def make_tasks(shares: list[Prices]) -> list[FitTask]:
     """One fit on all shares for each network and seed."""
     config = replace(
-        RECIPES["pooled"], **{**FROM_RANDOM, "epochs": EPOCHS},
-        networks=NETWORKS, horizon=KEPT_HORIZON, seed=0, n_seeds=N_KEPT,
+        make_config({"recipe": "pooled", "start": "random"}),
+        networks=NETWORKS, epochs=EPOCHS, horizon=KEPT_HORIZON, seed=0, n_seeds=N_KEPT,
     )  # fmt: skip
     cut = pipeline.cutter(shares, config)
     return [replace(task, ticker="simulated", everything=()) for task in pipeline.make_tasks(*map(cut, shares))]

@@ -45,7 +45,19 @@ def test_what_no_start_is_kept_for_is_trained_longer_from_random_weights():
     assert make_config({}).start == make_config({"horizon": 12, "lookback": 60, "dropout": 0.5}).start == "simulated"
     for flags in ({"units": 24}, {"layers": 2}, {"features": ["return"]}, {"half_life": 30}, {"start": "random"}):
         config = make_config(flags)
-        assert config.start == "random" and {name: getattr(config, name) for name in FROM_RANDOM} == dict(FROM_RANDOM)
+        assert config.start == "random"
+        assert {name: getattr(config, name) for name in FROM_RANDOM["returns"]} == FROM_RANDOM["returns"]
+
+
+def test_a_start_asked_for_is_there_or_refused():
+    with pytest.raises(UsageError, match="units 32"):
+        make_config({"units": 24, "start": "simulated"})
+    assert make_config({"start": "simulated"}) == make_config({})
+
+
+def test_a_pool_from_random_weights_keeps_its_few_epochs():
+    config = make_config({"recipe": "pooled", "start": "random"})
+    assert config == replace(RECIPES["pooled"], start="random", learning_rate=1e-3)
 
 
 def test_what_is_given_beats_what_suits_random_weights(tmp_path):

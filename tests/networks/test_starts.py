@@ -84,3 +84,19 @@ def test_the_same_seed_gives_the_same_share(pretrain):
     first, second, other = map(pretrain.simulate_share, (5, 5, 6))
     np.testing.assert_array_equal(first.close, second.close)
     assert not np.array_equal(first.close, other.close)
+
+
+def test_each_network_learns_from_all_shares_and_from_nothing_before(pretrain):
+    tasks = pretrain.make_tasks([pretrain.simulate_share(0), pretrain.simulate_share(1)])
+    assert [(task.network, task.seed) for task in tasks] == [(name, seed) for name in NETWORKS for seed in range(N_KEPT)]
+    for task in tasks:
+        assert len(task.train) == len(task.validation) == 2 and not task.everything
+        assert kept_start(task.network, task.config, task.seed) is None and task.config.horizon == KEPT_HORIZON
+
+
+def test_what_is_kept_of_the_location_is_yesterdays_close(pretrain):
+    rng = np.random.default_rng(2)
+    learned = [rng.normal(size=shape) for shape in ((8, 4), (4, 3 * KEPT_HORIZON), (3 * KEPT_HORIZON,))]
+    *_, kernel, bias = pretrain.without_location(learned)
+    assert not kernel[:, :KEPT_HORIZON].any() and not bias[:KEPT_HORIZON].any()
+    np.testing.assert_array_equal(kernel[:, KEPT_HORIZON:], learned[1][:, KEPT_HORIZON:])
