@@ -28,7 +28,7 @@ from forecast.windows.splits import MIN_OUTSAMPLE_WINDOWS, Split, split_at
 
 if TYPE_CHECKING:
     from forecast.automation.journal import Entry
-    from forecast.automation.retraining import Order
+    from forecast.automation.order import Order
 
 ALONE = ("returns", "classic")  # recipes that need nothing but the ticker's own prices
 

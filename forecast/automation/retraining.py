@@ -20,12 +20,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from logging import Logger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from forecast.automation.due import stamp_of, when_due, why_due
 from forecast.automation.journal import LOG, Entry, append_entry, load_last_entries, open_log
-from forecast.config import Settings
+from forecast.automation.order import Order
 from forecast.errors import ForecastError, RunError, TryAgainLater
 from forecast.store.champions import promote
 from forecast.store.locks import retraining_lock
@@ -53,52 +52,24 @@ class Executor(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a retraining was asked for.
-
-    Args:
-        workspace: folder of data/ and models/.
-        settings: what its `forecast.toml` says.
-        flags: configuration as typed; None stands for "not given".
-        csv: a file, or a folder of TICKER.csv, in place of the champion's source.
-        offline: never ask the network.
-        force: as if it were due, and with a challenger.
-        on_notice: hears what a person should know of the prices.
-    """
-
-    workspace: Path
-    settings: Settings = Settings()
-    flags: dict[str, object] = field(default_factory=dict)
-    csv: Path | None = None
-    offline: bool = False
-    force: bool = False
-    on_notice: Callable[[str], None] = lambda sentence: None
-
-    @property
-    def models(self) -> Path:
-        """Where runs, champions, the ledger and the journal are kept."""
-        return self.workspace / "models"
-
-
 @dataclass
 class Attempt:
     """One ticker on its way: what is known so far, and so what its journal entry will say.
 
-    What is `_CARRIED` begins as the last entry has it, and moves on as steps succeed.
+    Args:
+        ticker: checked symbol.
+        started: when it was begun.
+        told: fields of that entry; what is `_CARRIED` begins as the last entry has it, and moves on as steps succeed.
+        stamp: size and time of a person's own price file before it was read.
+        fit_seconds: wall time of the fits together.
+        challenge: what is to be trained and compared.
+        futures: its fits.
+        held: the ticker's lock.
     """
 
     ticker: str
     started: datetime
-    source: str | None = None
-    file: str | None = None
-    session: str | None = None
-    challenged: str | None = None
-    due_at: str | None = None
-    champion: str | None = None
-    challenger: str | None = None
-    losses: dict[str, object] | None = None
-    forecast: str | None = None
+    told: dict[str, object] = field(default_factory=dict)
     stamp: str | None = None
     fit_seconds: float = 0.0
     clock: float = field(default_factory=time.perf_counter)
@@ -111,7 +82,7 @@ class Attempt:
         seconds = {"total": round(time.perf_counter() - self.clock, 3), "fits": round(self.fit_seconds, 3)}
         return Entry(
             self.ticker, _iso(self.started), _iso(datetime.now(UTC)), outcome, reason, exit_code,
-            **{name: getattr(self, name) for name in (*_CARRIED, "challenger", "losses")}, seconds=seconds,
+            **self.told, seconds=seconds,
         )  # fmt: skip
 
 
@@ -182,8 +153,7 @@ def _begin(attempt: Attempt, order: Order, executor: Executor) -> Entry | None:
         return attempt.entry("failed", str(held), held.exit_code)
     last = load_last_entries(order.models, [attempt.ticker]).get(attempt.ticker)
     if last is not None:
-        for name in _CARRIED:
-            setattr(attempt, name, getattr(last, name))
+        attempt.told = {name: getattr(last, name) for name in _CARRIED}
     why = "--force" if order.force else why_due(last, attempt.started)
     if why is None:
         return attempt.entry("nothing_due", f"{last.session} was dealt with; no more before {last.due_at}")
@@ -200,10 +170,11 @@ def _pursue(attempt: Attempt, order: Order, executor: Executor) -> Entry | None:
     source = challenge.choose_source(attempt.ticker, champion, order.csv)
     attempt.stamp = stamp_of(source)  # before it is read: a change after that is seen next time
     prices = challenge.fetch(attempt.ticker, source, order)
-    if not order.force and attempt.session is not None and str(prices.sessions[-1]) <= attempt.session:
+    known = attempt.told.get("session")
+    if not order.force and known is not None and str(prices.sessions[-1]) <= known:
         _deal_with(attempt, prices)
-        return _noted(order, attempt.entry("nothing_due", f"the source has nothing newer than {attempt.session}"))
-    attempt.challenge = challenge.prepare(prices, champion, attempt.challenged, order)
+        return _noted(order, attempt.entry("nothing_due", f"the source has nothing newer than {known}"))
+    attempt.challenge = challenge.prepare(prices, champion, attempt.told.get("challenged"), order)
     if attempt.challenge.study is None:
         return _finish(attempt, order, "predicted", attempt.challenge.reason)
     tasks = challenge.make_fits(attempt.challenge)
@@ -224,8 +195,8 @@ def _conclude(attempt: Attempt, order: Order) -> Entry:
         return _finish(attempt, order, "failed", str(error), error.exit_code)
     attempt.fit_seconds = sum(fit.seconds for fit in fits)
     run, verdict = challenge.decide(attempt.challenge, trained, order.models, attempt.started)
-    attempt.challenger, attempt.losses = run.name, verdict.losses
-    attempt.challenged = str(attempt.challenge.prices.sessions[-1])
+    challenged = str(attempt.challenge.prices.sessions[-1])
+    attempt.told |= {"challenger": run.name, "losses": verdict.losses, "challenged": challenged}
     if verdict.promoted:
         promote(run, verdict.reason)
     return _finish(attempt, order, "promoted" if verdict.promoted else "kept", verdict.reason)
@@ -238,15 +209,16 @@ def _finish(attempt: Attempt, order: Order, outcome: str, reason: str, exit_code
     for future in attempt.futures:
         future.cancel()
     prices = attempt.challenge.prices
-    attempt.champion, attempt.forecast = challenge.predict_next(attempt.ticker, str(prices.sessions[-1]), order)
+    champion, last = challenge.predict_next(attempt.ticker, str(prices.sessions[-1]), order)
+    attempt.told |= {"champion": champion, "forecast": last}
     _deal_with(attempt, prices)
     return _noted(order, attempt.entry(outcome, reason, exit_code))
 
 
 def _deal_with(attempt: Attempt, prices: Prices) -> None:
     """What the journal is to say once nothing is left to do with these prices."""
-    attempt.source, attempt.file = prices.source, attempt.stamp
-    attempt.session, attempt.due_at = str(prices.sessions[-1]), when_due(prices, datetime.now(UTC))
+    due_at = when_due(prices, datetime.now(UTC))
+    attempt.told |= {"source": prices.source, "file": attempt.stamp, "session": str(prices.sessions[-1]), "due_at": due_at}
 
 
 def _guarded(attempt: Attempt, order: Order, step: Callable, log: Logger) -> Entry | None:

@@ -16,7 +16,8 @@ from forecast.cli.tables import print_json, print_text
 
 if TYPE_CHECKING:
     from forecast.automation.journal import Entry
-    from forecast.automation.retraining import Executor, Order
+    from forecast.automation.order import Order
+    from forecast.automation.retraining import Executor
     from forecast.library import Failure
 
 SCHEMA = 1
@@ -44,7 +45,7 @@ def retrain(
 ) -> None:
     """Where a session has closed: fetch, train a challenger, promote or keep, predict. No ticker: the watchlist."""
     from forecast.automation.ping import reported_to
-    from forecast.automation.retraining import Order
+    from forecast.automation.order import Order
     from forecast.library import check_tickers
 
     flags = training.flags(shared.seed)

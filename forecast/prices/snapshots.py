@@ -235,7 +235,8 @@ def read_current(folder: Path, ticker: str) -> dict[str, dict]:
     """For each source its current snapshot; empty where nothing readable says so.
 
     Returns:
-        {source: {"sha256", "asked_at", "ask_again_at"}}, times in ISO format.
+        {source: {"sha256", ...}}: of Yahoo "asked_at" and "ask_again_at", times in ISO format; of a person's file
+        "file", its fingerprint.
     """
     try:
         document = json.loads((snapshot_folder(folder, ticker) / "current.json").read_bytes())

@@ -5,24 +5,28 @@ Every source ends in the same way: rows are checked, stored as a snapshot, and l
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from forecast.errors import UsageError
+from forecast.errors import DataError, UsageError
 from forecast.prices.checks import Checked, check_quotes
 from forecast.prices.demo import DEMO, simulate_demo
 from forecast.prices.downloads import ask_again_at, fetch_prices, load_yahoo
 from forecast.prices.exchanges import exchange_from_listing
+from forecast.prices.files.text import MAX_BYTES
 from forecast.prices.intake import finished_rows, fitting_calendar, store_checked
+from forecast.prices.snapshots import load_snapshot, read_current
 from forecast.prices.table import Listing, Prices, Quotes
 from forecast.prices.tickers import check_ticker
 
 __all__ = ["ask_again_at", "fetch_prices", "import_prices", "load_prices", "source_from_option"]
 
 CSV_PREFIX = "csv:"
+READING = 1  # counted up when a file is read or checked in another way than before
 
 
 def source_from_option(ticker: str, csv: Path | None) -> str:
@@ -90,6 +94,8 @@ def import_prices(
 ) -> Prices:
     """Prices read from a person's own file, in whatever dialect it is written.
 
+    A file that has been read before, and has not changed since, is not read again: its snapshot is.
+
     Args:
         ticker: as `check_ticker` accepts it; chooses columns or rows where the file holds several.
         path: absolute path of the file.
@@ -99,10 +105,17 @@ def import_prices(
     Raises:
         DataError: if the file cannot be read or its prices cannot be used; with path and line.
     """
-    from forecast.prices.files.reader import read_price_file
-
     ticker = check_ticker(ticker)
     now = now or datetime.now(UTC)
+    source, fingerprint = f"{CSV_PREFIX}{path}", _fingerprint(path)
+    known = read_current(folder, ticker).get(source, {})
+    if fingerprint and known.get("file") == fingerprint:
+        try:
+            return load_snapshot(folder, ticker, known["sha256"])
+        except DataError:
+            pass  # the snapshot was damaged; the file is still there
+    from forecast.prices.files.reader import read_price_file
+
     guessed = exchange_from_listing(ticker)
     file = read_price_file(path, ticker, guessed.timezone)
     calendar = fitting_calendar(guessed.calendar, file.quotes.sessions)
@@ -119,7 +132,17 @@ def import_prices(
         notices.append(f"Its dates are not those of {guessed.calendar}: sessions are {calendar}.")
     checked = replace(checked, notices=tuple(notices))
     listing = Listing(calendar, file.currency, guessed.timezone)
-    return store_checked(folder, ticker, f"{CSV_PREFIX}{path}", listing, checked, now)
+    pointer = {} if unfinished else {"file": fingerprint}  # what was left out today is finished tomorrow
+    return store_checked(folder, ticker, source, listing, checked, now, **pointer)
+
+
+def _fingerprint(path: Path) -> str:
+    """What changes when a file does, or the way it is read; empty where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return f"{READING} {hashlib.sha256(file.read(MAX_BYTES + 1)).hexdigest()}"  # longer ones are refused
+    except OSError:
+        return ""  # the reader says why
 
 
 def _load_demo(folder: Path, now: datetime) -> Prices:

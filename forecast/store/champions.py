@@ -71,11 +71,12 @@ def rollback(models_folder: Path, ticker: str) -> Path:
     Raises:
         RunError: there was none before, or its run is not there any more or was changed.
     """
+    if _read(models_folder, ticker) is None:     # a lock would make the folder of a ticker that has none
+        raise RunError(f"{ticker} has no champion; there is nothing to go back to. Type: forecast train {ticker}")
     with writing_lock(models_folder, ticker):
         document = _read(models_folder, ticker)
-        if document is None or not document["former"]:
-            only = "no champion" if document is None else f"had no champion before {document['run_id']}"
-            raise RunError(f"{ticker} has {only}; there is nothing to go back to.")
+        if not document["former"]:
+            raise RunError(f"{ticker} had no champion before {document['run_id']}; there is nothing to go back to.")
         last, *earlier = document["former"]
         run = find_run(models_folder, ticker, last["run_id"])
         _check_whole(run)

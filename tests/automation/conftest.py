@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from forecast.automation.retraining import Order
+from forecast.automation.order import Order
 from forecast.config import Settings
 
 DRAWN = {"networks": ("simple_rnn",), "n_seeds": 1, "units": 2, "lookback": 20, "horizon": 2}

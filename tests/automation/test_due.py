@@ -59,7 +59,8 @@ import sys
 from pathlib import Path
 from forecast.automation.executors import Supervisor
 from forecast.automation.journal import Entry, append_entry
-from forecast.automation.retraining import Order, retrain
+from forecast.automation.order import Order
+from forecast.automation.retraining import retrain
 folder = Path(sys.argv[1])
 (folder / "models").mkdir()
 append_entry(folder / "models", Entry("TSLA", "", "", "predicted", "", session="2026-01-02", due_at="2999-01-01T00:00:00+00:00"))

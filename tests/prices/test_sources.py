@@ -54,6 +54,21 @@ def test_a_file_is_read_anew_and_stored_only_when_it_changed(tmp_path):
     np.testing.assert_allclose(load_snapshot(tmp_path, "TSLA", first.snapshot).close * 2, second.close)
 
 
+def test_an_unchanged_file_is_not_read_again_unless_its_snapshot_is_gone(tmp_path, monkeypatch):
+    from forecast.prices.files import reader
+
+    path = write_csv(tmp_path / "ACME.csv", weekdays("2024-01-31"), np.linspace(10, 20, 60))
+    first = import_prices("ACME", path, folder=tmp_path / "data", now=NOW)
+    reading = reader.read_price_file
+    monkeypatch.setattr(reader, "read_price_file", lambda *_: pytest.fail("read again"))
+    again = import_prices("ACME", path, folder=tmp_path / "data", now=NOW)
+    assert again.snapshot == first.snapshot and (again.close == first.close).all() and again.notices == first.notices
+    monkeypatch.setattr(reader, "read_price_file", reading)
+    for stored in (tmp_path / "data").rglob(f"{first.snapshot}.csv"):
+        stored.write_text("damaged")
+    assert import_prices("ACME", path, folder=tmp_path / "data", now=NOW).snapshot == first.snapshot
+
+
 def test_an_unknown_source_is_refused(tmp_path):
     with pytest.raises(UsageError, match="'bloomberg' is no source of prices"):
         load_prices("TSLA", source="bloomberg", folder=tmp_path)

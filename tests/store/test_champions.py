@@ -169,3 +169,9 @@ def record(path, prices) -> None:
     now = datetime(2026, 1, 5, tzinfo=UTC)
     facts = {"network": "lstm", "run_id": "b", "made_at": now, "last_closed": "2026-01-02"}
     record_forecasts(path, make_rows(forecast, prices, prices.sessions[-1:] + 1, **facts))
+
+
+def test_a_ticker_that_has_nothing_to_go_back_to_gets_no_folder(tmp_path):
+    with pytest.raises(RunError, match="forecast train TSLA"):
+        rollback(tmp_path, "TSLA")
+    assert not list(tmp_path.iterdir())
