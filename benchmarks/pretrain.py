@@ -20,6 +20,7 @@ from scipy.signal import lfilter
 
 from forecast import pipeline
 from forecast.config import NETWORKS, make_config
+from forecast.networks.heads import n_outputs
 from forecast.networks.parallel import fit_networks
 from forecast.networks.starts import KEPT_HORIZON, N_KEPT, save_start
 from forecast.networks.training import FitTask
@@ -67,7 +68,7 @@ def settle(task: FitTask, weights: list[np.ndarray]) -> FitTask:
 
 def without_location(weights: list[np.ndarray]) -> list[np.ndarray]:
     """The shares have no drift, so that what was learned of it is noise: the start says yesterday's close."""
-    keeps = np.arange(3 * KEPT_HORIZON) >= KEPT_HORIZON
+    keeps = np.arange(n_outputs(True, KEPT_HORIZON)) >= KEPT_HORIZON
     return [*weights[:-2], weights[-2] * keeps, weights[-1] * keeps]
 
 

@@ -28,7 +28,7 @@ FEATURES = (*STATIONARY, "volatility", "close")
 TARGETS = ("returns", "close")
 SCALERS = ("standard", "minmax")
 STARTS = ("simulated", "random")
-_SHAPES_WITH_START = {"features": (STATIONARY,), "target": ("returns",), "half_life": (60,), "layers": (1,), "units": (32,)}
+_SHAPE_WITH_START = {"target": "returns", "half_life": 60, "layers": 1, "units": 32}  # and the features above
 
 
 @dataclass(frozen=True)
@@ -176,19 +176,16 @@ def make_config(flags: dict[str, object], settings: Settings = Settings()) -> Co
     if config.start == "simulated" and has_start(config) or recipe not in FROM_RANDOM:
         return config
     if told.get("start") == "simulated":
-        raise UsageError(f"start 'simulated' is kept for {_kept_shapes()}; leave start out, or choose random.")
+        shape = ", ".join(f"{name} {value}" for name, value in _SHAPE_WITH_START.items())
+        raise UsageError(f"start 'simulated' is kept for {shape} and the default features; leave start out, or choose random.")
     untold = {name: value for name, value in FROM_RANDOM[recipe].items() if name not in told}
     return replace(config, start="random", **untold)
 
 
 def has_start(config: Config) -> bool:
     """Whether weights learned from simulated shares are kept for a network of this shape."""
-    return all(getattr(config, name) in values for name, values in _SHAPES_WITH_START.items())
-
-
-def _kept_shapes() -> str:
-    shapes = {name: values[0] for name, values in _SHAPES_WITH_START.items() if name != "features"}
-    return ", ".join(f"{name} {value}" for name, value in shapes.items()) + " and the default features"
+    same = all(getattr(config, name) == value for name, value in _SHAPE_WITH_START.items())
+    return same and config.features == STATIONARY
 
 
 def tuned_config(base: Config, flags: Mapping[str, object]) -> Config:
