@@ -118,6 +118,7 @@ def train(
         RunError: the workspace cannot be written.
     """
     from forecast import pipeline
+    from forecast.charts import import_matplotlib
 
     checked = check_tickers(tickers)
     models = check_writable(workspace / "models")
@@ -141,7 +142,8 @@ def train(
         outcome.runs.extend(surviving(save_run_of, [study.prices.ticker], outcome.failures))
 
     if studies:
-        pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None, finish)
+        start = base.fits if base else None
+        pipeline.fit(list(studies.values()), workers, on_epoch, start, finish, meanwhile=[import_matplotlib])
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
 

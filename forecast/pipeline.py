@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from forecast.evaluation.verdict import verdict
 from forecast.networks.distribution import StudentT
 from forecast.networks.calibration import Calibration, fit_calibration
 from forecast.networks.forecaster import Forecaster, features_of
-from forecast.networks.parallel import fit_networks
+from forecast.networks.parallel import fit_networks, start_server
 from forecast.networks.training import Epoch, FitResult, FitTask
 from forecast.prices.table import Prices
 from forecast.store.results import Forecasts, Results
@@ -44,6 +46,16 @@ class Study:
     split: Split
     features: FeatureTable
     returns: np.ndarray      # cumulative log returns 1..horizon sessions ahead, (n_sessions, horizon)
+
+    @cached_property
+    def baselines(self) -> dict[str, StudentT]:
+        """What each baseline says of the test sessions, arrays (n_cutoffs, horizon); made once.
+
+        Raises:
+            DataError: prices that no baseline can be fitted to.
+        """
+        close, split, horizon = self.prices.close, self.split, self.config.horizon
+        return {name: predict(close, split.n_insample, split.test, horizon) for name, predict in BASELINES.items()}
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,7 @@ def fit(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     start: Mapping[str, Mapping[str, Forecaster]] | None = None,
     on_study: Callable[[Study, list[FitResult]], None] = lambda study, fits: None,
+    meanwhile: Iterable[Callable[[], object]] = (),
 ) -> list[list[FitResult]]:
     """The fits of each ticker's networks and seeds; those of all tickers share the workers.
 
@@ -87,7 +100,9 @@ def fit(
         on_epoch: hears of every epoch.
         start: forecasters by fit and network to go on from, in place of fresh weights.
         on_study: called with each ticker's fits as soon as they are done, while later ones are still at work.
+        meanwhile: what is to be done while a core is free, before the baselines are.
     """
+    start_server()      # it imports Keras while the tasks are made, which imports scikit-learn
     pooled = studies[0].config.recipe == "pooled"
     groups = [list(studies)] if pooled else [[study] for study in studies]
     tasks = [make_tasks(*group, start=start) for group in groups]
@@ -103,8 +118,15 @@ def fit(
                 on_study(study, fits[-1])
             done.clear()
 
-    fit_networks([task for own in tasks for task in own], workers, on_epoch, collect)
+    pieces = [*meanwhile, *(partial(prepare_score, study) for study in studies)]
+    fit_networks([task for own in tasks for task in own], workers, on_epoch, collect, pieces)
     return fits
+
+
+def prepare_score(study: Study) -> None:
+    """Make the baselines, which wait for no fit; where that fails, the score will say so."""
+    with suppress(DataError):
+        study.baselines
 
 
 def cutter(
@@ -279,9 +301,7 @@ def score_test(study: Study, forecasters: dict[str, Forecaster], history: tuple[
 def forecast_test(study: Study, forecasters: dict[str, Forecaster]) -> Forecasts:
     """What every network and every baseline says of the test sessions, the same rows and units."""
     prices, split, config = study.prices, study.split, study.config
-    models = {name: forecaster.predict(prices, split.test) for name, forecaster in forecasters.items()}
-    for name, predict in BASELINES.items():
-        models[name] = predict(prices.close, split.n_insample, split.test, config.horizon)
+    models = {name: forecaster.predict(prices, split.test) for name, forecaster in forecasters.items()} | study.baselines
     steps = split.test[:, None] + np.arange(1, config.horizon + 1)               # (n_cutoffs, horizon)
     return Forecasts(
         prices.sessions[split.test], prices.sessions[steps], prices.close[split.test], study.returns[split.test], models

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from forecast.evaluation.significance import MIN_OUTCOMES
 from forecast.evaluation.verdict import verdict
 from forecast.library import check_writable, library_versions, load_ticker, make_cutoffs
 from forecast.networks.distribution import StudentT
-from forecast.networks.parallel import fit_networks
+from forecast.networks.parallel import fit_networks, start_server
 from forecast.networks.training import Epoch, FitResult, FitTask
 from forecast.pipeline import Study
 from forecast.prices.snapshots import write_whole
@@ -169,6 +170,9 @@ def fit_folds(
     """Fit all folds side by side; `on_fold` has each one, oldest first, while later ones are still at work."""
     if not folds:
         return
+    from forecast.charts import import_matplotlib
+
+    start_server()      # it imports Keras while the tasks are made, which imports scikit-learn
     studies = [pipeline.make_study(prices.rows(slice(fold.first, fold.end)), config, fold.split) for fold in folds]
     tasks = [task for fold, study in zip(folds, studies) for task in _make_tasks(fold, study)]
     fits: list[FitResult] = []
@@ -181,7 +185,8 @@ def fit_folds(
             number = len(fits) // n_own - 1
             on_fold(score_fold(folds[number].number, studies[number], fits[-n_own:]))
 
-    fit_networks(tasks, workers, on_epoch, hear)
+    meanwhile = [import_matplotlib, *(partial(pipeline.prepare_score, study) for study in studies)]
+    fit_networks(tasks, workers, on_epoch, hear, meanwhile)
 
 
 def score_fold(number: int, study: Study, fits: Sequence[FitResult]) -> ScoredFold:

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 from forecast.config import NETWORKS, Config
 from forecast.errors import DataError
 from forecast.evaluation.baselines import BASELINES
-from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, train
+from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, prepare_score, train
 from forecast.prices.demo import simulate_demo
 
 CONFIG = Config(lookback=10, horizon=2)
@@ -66,6 +66,21 @@ def test_classic_targets_are_the_next_closes_on_the_insample_scale(tiny_prices, 
     insample = tiny_prices.close[20 : study.split.n_insample]
     expected = (tiny_prices.close[samples.cutoffs + 1] - insample.min()) / np.ptp(insample)
     np.testing.assert_allclose(samples.targets[samples.cutoffs, 0], expected, atol=1e-5)
+
+
+def test_baselines_made_beforehand_are_those_of_the_score(trained):
+    for each in trained.values():
+        study = each.study
+        for name, predict in BASELINES.items():
+            alone = predict(study.prices.close, study.split.n_insample, study.split.test, study.config.horizon)
+            np.testing.assert_array_equal(each.results.forecasts.models[name].quantile(), alone.quantile())
+
+
+def test_baselines_that_cannot_be_made_are_for_the_score_to_tell_of(tiny_studies, tiny_prices):
+    still = replace(tiny_studies["returns"], prices=replace(tiny_prices, close=np.full(len(tiny_prices), 5.0)))
+    prepare_score(still)
+    with pytest.raises(DataError, match="never change"):
+        still.baselines
 
 
 def test_the_deployed_fit_learns_from_the_last_session(tiny_prices):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -21,6 +22,7 @@ def fit_networks(
     workers: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_fit: Callable[[FitResult], None] = lambda fit: None,
+    meanwhile: Iterable[Callable[[], object]] = (),
 ) -> list[FitResult]:
     """The results of all tasks, in their order, whatever the number of workers.
 
@@ -29,6 +31,7 @@ def fit_networks(
         workers: processes; as many as there are cores when None.
         on_epoch: called at the end of every epoch, in a thread of this process.
         on_fit: called with each result, in the order of the tasks, while later ones are still at work.
+        meanwhile: what this process may do while it waits and a core is free; what it does not come to is left out.
 
     Raises:
         ConfigError: KERAS_BACKEND names what is not there.
@@ -38,12 +41,10 @@ def fit_networks(
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
-    wanted_backend()
-    context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
-    context.set_forkserver_preload(["forecast.networks.preload"])
-    _start_server(context)
+    context = start_server()
+    _wait_for_server(context)
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    epochs = context.SimpleQueue()
+    epochs, pieces = context.SimpleQueue(), iter(meanwhile)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
     try:
@@ -52,6 +53,7 @@ def fit_networks(
                 futures = [pool.submit(_fit_in_worker, task) for task in tasks]
             results = []
             for future in futures:
+                _work_until(future, futures, pieces)
                 results.append(future.result())
                 on_fit(results[-1])
             return results
@@ -65,13 +67,28 @@ def fit_networks(
         _end(set(multiprocessing.active_children()) - others)
 
 
-def _start_server(context: ForkServerContext) -> None:
-    """Bring the fork server up with Keras at hand, so that a worker is then started at once; Ctrl-C ends the wait."""
+def start_server() -> ForkServerContext:
+    """Let the process that workers are forked from begin to import Keras, which takes 3 s, and do not wait for it.
+
+    `fit_networks` does so itself; who has something to do before that calls this first.
+
+    Raises:
+        ConfigError: KERAS_BACKEND names what is not there.
+    """
+    import multiprocessing
     from multiprocessing import forkserver, resource_tracker
 
+    wanted_backend()
+    context = multiprocessing.get_context("forkserver")  # fork after TensorFlow has run hangs
+    context.set_forkserver_preload(["forecast.networks.preload"])
     resource_tracker.ensure_running()  # here, since it ends with signals unblocked
     with _undisturbed():  # the server is born deaf to Ctrl-C, and hears it again when it knows what to do
         forkserver.ensure_running()
+    return context
+
+
+def _wait_for_server(context: ForkServerContext) -> None:
+    """Return once the server has Keras at hand, and a worker is started at once; Ctrl-C ends the wait."""
     first = context.Process(target=_do_nothing)
     first.start()
     first.join()
@@ -79,6 +96,20 @@ def _start_server(context: ForkServerContext) -> None:
 
 def _do_nothing() -> None:
     """What the first process of a server does: it shows that the server is there."""
+
+
+def _work_until(future: Future, futures: Sequence[Future], pieces: Iterator[Callable[[], object]]) -> None:
+    """Return once the future is done; until then do one piece after the other while a core has no fit."""
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    cores = len(os.sched_getaffinity(0))
+    while not future.done():
+        pending = [each for each in futures if not each.done()]
+        piece = next(pieces, None) if len(pending) < cores else None
+        if piece:
+            piece()
+        else:
+            wait(pending, return_when=FIRST_COMPLETED)
 
 
 @contextmanager
