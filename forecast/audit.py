@@ -182,7 +182,8 @@ def trace(study: Study, fits: Sequence[FitResult] | None, stages: Stages) -> lis
         for i, weights in enumerate(fit.evaluation_weights)
     ]
     for name, each in forecasters.items():
-        traces.append(Trace("calibration", name, each.calibration.factors[None], end, end))
+        values = np.stack([each.calibration.factors, each.calibration.location_share], axis=-1)[None]  # (1, horizon, 2)
+        traces.append(Trace("calibration", name, values, end, end))
     cutoffs = study.split.test
     for name, model in stages.forecast_test(study, forecasters).models.items():
         values = np.stack([model.location, model.scale, model.df], axis=-1)     # (n_cutoffs, horizon, 3)

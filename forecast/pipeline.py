@@ -16,7 +16,7 @@ from forecast.evaluation.evidence import Evidence, make_losses, share_outside, w
 from forecast.evaluation.metrics import score
 from forecast.evaluation.verdict import verdict
 from forecast.networks.distribution import StudentT
-from forecast.networks.calibration import Calibration, fit_calibration
+from forecast.networks.calibration import Calibration, calibrate
 from forecast.networks.forecaster import Forecaster, features_of
 from forecast.networks.parallel import fit_networks, start_server
 from forecast.networks.training import Epoch, FitResult, FitTask
@@ -266,7 +266,8 @@ def assess(study: Study, fits: Sequence[FitResult]) -> Trained:
     last = len(study.prices) - 1
     for network, forecaster in evaluation.items():
         weights = [fit.deployed_weights for fit in fits if fit.network == network]
-        calibration = Calibration(study.prices.sessions[last], forecaster.factors_at(study.prices, last))
+        factors = forecaster.factors_at(study.prices, last)
+        calibration = replace(forecaster.calibration, since=study.prices.sessions[last], factors=factors)
         deployed[network] = Forecaster(network, study.config, everything, tuple(weights), calibration)
     history = tuple(epoch for fit in fits for epoch in fit.history)
     best_epochs = {name: [fit.best_epoch for fit in fits if fit.network == name] for name in evaluation}
@@ -279,16 +280,16 @@ def make_evaluation(study: Study, fits: Sequence[FitResult]) -> dict[str, Foreca
     evaluation = {}
     for network in study.config.networks:
         weights = tuple(fit.evaluation_weights for fit in fits if fit.network == network)
-        untried = Calibration(None, np.ones(study.config.horizon))
-        evaluation[network] = calibrated(Forecaster(network, study.config, insample, weights, untried), study)
+        untried = Forecaster(network, study.config, insample, weights, Calibration.none(study.config.horizon))
+        evaluation[network] = calibrated(untried, study)
     return evaluation
 
 
 def calibrated(forecaster: Forecaster, study: Study) -> Forecaster:
-    """The forecaster with ranges that held on validation, and follow the outcomes from the test on."""
-    validation = study.split.validation
-    factors = fit_calibration(forecaster.answer(study.prices, validation), study.returns[validation])
-    return replace(forecaster, calibration=Calibration(study.prices.sessions[study.split.test[0]], factors))
+    """The forecaster with locations and ranges that held on validation; ranges follow the outcomes from the test on."""
+    validation, since = study.split.validation, study.prices.sessions[study.split.test[0]]
+    answer = forecaster.answer(study.prices, validation)
+    return replace(forecaster, calibration=calibrate(answer, study.returns[validation], since))
 
 
 def score_test(study: Study, forecasters: dict[str, Forecaster], history: tuple[Epoch, ...]) -> Results:

@@ -6,7 +6,7 @@ import pytest
 from forecast import pipeline
 from forecast.audit import Stages, Trace, audit, choose_cutoffs, corrupt, describe, find_leaks
 from forecast.config import make_config
-from forecast.networks.calibration import Calibration, fit_calibration
+from forecast.networks.calibration import calibrate
 from forecast.networks.distribution import StudentT
 from forecast.networks.training import FitResult
 from forecast.windows.scaler import fit_scaler
@@ -82,9 +82,9 @@ def early_stopping_by_the_test(study):
 
 
 def calibration_on_the_test(study, fits):
-    test = study.split.test
+    test, since = study.split.test, study.prices.sessions[-1]
     return {
-        name: replace(each, calibration=Calibration(None, fit_calibration(each.answer(study.prices, test), study.returns[test])))
+        name: replace(each, calibration=calibrate(each.answer(study.prices, test), study.returns[test], since))
         for name, each in pipeline.make_evaluation(study, fits).items()
     }
 

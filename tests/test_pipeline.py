@@ -136,10 +136,12 @@ def test_validation_calibrates_the_evaluation_fit_and_the_test_too_the_deployed_
     again = make_study(with_future(tiny_prices, each.study.split.validation[-1] + 2), each.study.config)
     for network, forecaster in each.evaluation.items():
         start = forecaster.calibration
-        np.testing.assert_array_equal(calibrated(forecaster, again).calibration.factors, start.factors)
+        for name in ("factors", "location_share"):
+            np.testing.assert_array_equal(getattr(calibrated(forecaster, again).calibration, name), getattr(start, name))
         assert start.since == tiny_prices.sessions[each.study.split.test[0]]
         went_on = each.deployed[network].calibration
         assert went_on.since == tiny_prices.sessions[-1]
+        np.testing.assert_array_equal(went_on.location_share, start.location_share)
         np.testing.assert_array_equal(went_on.factors, forecaster.factors_at(tiny_prices, last))
 
 

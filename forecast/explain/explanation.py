@@ -171,9 +171,9 @@ def attribute(
         return {name: integrated_gradients(*shared_out, flat, step - 1).scaled(unit)}
     average = np.zeros_like(window)
     volatility = features_of(prices, config).volatility[[cutoff]]
-    percent = 100.0 * LOCATION_UNIT * return_unit(volatility, config.horizon)[0, step - 1]
+    unit = LOCATION_UNIT * forecaster.calibration.location_share * return_unit(volatility, config.horizon)[0]  # (horizon,)
     return {
-        "location [% return]": integrated_gradients(*shared_out, average, step - 1).scaled(percent),
+        "location [% return]": integrated_gradients(*shared_out, average, step - 1).scaled(100.0 * unit[step - 1]),
         "log scale [%]": integrated_gradients(*shared_out, average, config.horizon + step - 1).scaled(100.0),
     }
 

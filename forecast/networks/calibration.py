@@ -1,6 +1,7 @@
-"""How much wider or narrower ranges must be to hold what they promise: split conformal first, then adapted.
+"""What validation makes of a network's answers: how much of a location counts, and how wide a range must be.
 
-    validation              fit_calibration: one factor per step ahead
+    validation              fit_location_share: a direction counts as far as the outcomes bear it out
+                            fit_factors: split conformal, one factor per step ahead
     every session since     adapt: a little wider after a miss, a little narrower after a hit
 """
 
@@ -20,31 +21,83 @@ MIN_SESSIONS = math.ceil(max(RANGE_LEVELS) / (1.0 - max(RANGE_LEVELS)) - 1e-9)
 
 ADAPTED_LEVELS = (0.80, 0.95)  # the ranges whose hits and misses are followed
 RATE = 0.005                   # of the logarithm of a factor, for each standard deviation of a hit or miss
+UNPROVEN_SHARE = 0.2           # of a location that validation does not bear out: none costs what shares drift upwards
+PROOF = 2.0                    # standard errors below which a location counts as not borne out
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors for the scales of a network, which follow the outcomes from some session on.
+    """Shares of the locations of a network, and factors for its scales, which follow the outcomes from some session on.
 
     Args:
         since: the first cutoff whose outcomes the factors follow, datetime64[D]; None for never.
         factors: at that cutoff and before it, shape (horizon,).
+        location_share: what every location is multiplied by, shape (horizon,).
     """
 
     since: np.datetime64 | None
     factors: np.ndarray
+    location_share: np.ndarray
+
+    @classmethod
+    def none(cls, horizon: int) -> Calibration:
+        """The one that leaves every answer as it is."""
+        return cls(None, np.ones(horizon), np.ones(horizon))
 
 
 def dict_from_calibration(calibration: Calibration) -> dict[str, object]:
     """Plain values, ready for JSON."""
     since = None if calibration.since is None else str(calibration.since)
-    return {"since": since, "factors": calibration.factors.tolist()}
+    return {
+        "since": since,
+        "factors": calibration.factors.tolist(),
+        "location_share": calibration.location_share.tolist(),
+    }
 
 
 def calibration_from_dict(values: dict[str, object]) -> Calibration:
     """The inverse of `dict_from_calibration`."""
     since = None if values["since"] is None else np.datetime64(values["since"], "D")
-    return Calibration(since, np.asarray(values["factors"], dtype=float))
+    arrays = (np.asarray(values[name], dtype=float) for name in ("factors", "location_share"))
+    return Calibration(since, *arrays)
+
+
+def calibrate(forecast: StudentT, y_true: np.ndarray, since: np.datetime64) -> Calibration:
+    """What the validation sessions say of a network's answers; arguments as for `fit_factors`."""
+    share = fit_location_share(forecast, y_true)
+    return Calibration(since, fit_factors(forecast.shrunk(share), y_true), share)
+
+
+def fit_location_share(forecast: StudentT, y_true: np.ndarray) -> np.ndarray:
+    """How much of each step's location the outcomes bear out, from `UNPROVEN_SHARE` to 1.
+
+    A network finds some direction in any past. For each step the outcomes are regressed on the locations, both in
+    units of the scale, and the slope is shrunk by what its error may be:
+
+        share = min(slope, 1) * (1 - PROOF**2 / t**2)        t = slope / standard error
+
+    At k steps ahead windows overlap, and k of them tell of one return: the error's variance counts k times.
+
+    Args:
+        forecast: validation forecasts, shape (n_cutoffs, horizon).
+        y_true: cumulative log returns that came, same shape.
+
+    Returns:
+        Shape (horizon,); ones for a point forecast, which is nothing but its location.
+
+    Source: Breiman (1995), "Better subset regression using the nonnegative garrote", for one regressor.
+    """
+    n, horizon = y_true.shape
+    if forecast.is_point:
+        return np.ones(horizon)
+    steps = np.arange(1, horizon + 1)
+    location, outcome = forecast.location / forecast.scale, y_true / forecast.scale
+    energy = (location**2).sum(axis=0)                                        # (horizon,)
+    with np.errstate(divide="ignore", invalid="ignore"):                      # a location that is zero throughout
+        slope = (location * outcome).sum(axis=0) / energy
+        variance = steps * ((outcome - slope * location) ** 2).sum(axis=0) / (n - 1) / energy
+        share = np.clip(slope, 0.0, 1.0) * (1.0 - PROOF**2 * variance / slope**2)
+    return np.fmax(share, UNPROVEN_SHARE)
 
 
 def adapt(forecast: StudentT, y_true: np.ndarray, factors: np.ndarray) -> np.ndarray:
@@ -84,7 +137,7 @@ def adapt(forecast: StudentT, y_true: np.ndarray, factors: np.ndarray) -> np.nda
     return np.exp(log_factors)
 
 
-def fit_calibration(forecast: StudentT, y_true: np.ndarray) -> np.ndarray:
+def fit_factors(forecast: StudentT, y_true: np.ndarray) -> np.ndarray:
     """One factor per step by which every scale is to be multiplied.
 
     For each step, and each of RANGE_LEVELS, the half width of a range is compared with the miss:

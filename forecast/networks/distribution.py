@@ -57,6 +57,10 @@ class StudentT:
         """The same forecasts of some cutoffs alone."""
         return StudentT(self.location[chosen], self.scale[chosen], self.df[chosen])
 
+    def shrunk(self, share: np.ndarray) -> StudentT:
+        """The same spreads with every location multiplied by `share`, shape (horizon,)."""
+        return StudentT(self.location * share, self.scale, self.df)
+
     def widened(self, factor: np.ndarray) -> StudentT:
         """The same medians with every scale multiplied by `factor`, shape (horizon,) or (n_cutoffs, horizon)."""
         return StudentT(self.location, self.scale * factor, self.df)

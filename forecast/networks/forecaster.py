@@ -52,6 +52,7 @@ class Forecaster:
         forecast = self.answer(prices, needed)
         if forecast.is_point:
             return forecast
+        forecast = forecast.shrunk(self.calibration.location_share)
         factors = np.tile(self.calibration.factors, (len(needed), 1))                # (n_needed, horizon)
         if len(followed):
             own = slice(len(needed) - len(followed), None)

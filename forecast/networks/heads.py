@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast.networks.distribution import StudentT
 
-LOCATION_UNIT = 0.1               # a daily mean return is a tenth of its deviation at most: without this, noise is learned
+LOCATION_UNIT = 3.0               # a direction that is there is learned in time; calibration takes back what is noise
 DF_FLOOR = 2.1                    # below 2 a Student-t has no variance
 _DF_SHIFT = 3.88                  # so that an answer of zero means df 6: daily stock returns have 3 to 8
 DF_AT_ZERO = DF_FLOOR + math.log1p(math.exp(_DF_SHIFT))

@@ -59,7 +59,7 @@ def test_a_forecast_is_the_same_when_the_prices_end_at_its_cutoff(forecaster, ti
 
 def fixed(*factors: float) -> Calibration:
     """Factors that follow nothing."""
-    return Calibration(None, np.array(factors))
+    return replace(Calibration.none(len(factors)), factors=np.array(factors))
 
 
 def test_calibration_stretches_the_ranges_and_leaves_the_median(forecaster, tiny_prices):
@@ -69,9 +69,17 @@ def test_calibration_stretches_the_ranges_and_leaves_the_median(forecaster, tiny
     np.testing.assert_allclose(wide.scale / narrow.scale, [[1.5, 2.0]] * 3)
 
 
+def test_calibration_takes_its_share_of_the_median_and_leaves_the_ranges_as_wide(forecaster, tiny_prices):
+    whole = replace(forecaster, calibration=Calibration.none(2)).predict(tiny_prices, CUTOFFS)
+    believed = replace(Calibration.none(2), location_share=np.array([0.5, 0.25]))
+    shrunk = replace(forecaster, calibration=believed).predict(tiny_prices, CUTOFFS)
+    np.testing.assert_array_equal(shrunk.location, whole.location * [0.5, 0.25])
+    np.testing.assert_array_equal(shrunk.scale, whole.scale)
+
+
 def test_calibration_follows_the_outcomes_from_its_first_cutoff_on(forecaster, tiny_prices):
     since, cutoffs = 340, np.arange(330, 380)
-    following = replace(forecaster, calibration=Calibration(tiny_prices.sessions[since], np.array([1.5, 2.0])))
+    following = replace(forecaster, calibration=replace(fixed(1.5, 2.0), since=tiny_prices.sessions[since]))
     factors = following.predict(tiny_prices, cutoffs).scale / following.answer(tiny_prices, cutoffs).scale
     np.testing.assert_allclose(factors[: since - 330 + 1], [[1.5, 2.0]] * 11)
     assert (np.diff(factors[since - 330 :, 0]) != 0.0).all()

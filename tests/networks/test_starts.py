@@ -63,7 +63,7 @@ def test_untrained_the_start_knows_the_volatility_of_a_share_it_has_never_seen(n
     study = pipeline.make_study(simulation.prices, Config())
     insample, _ = pipeline.fit_scalers(study)
     weights = tuple(kept_start(network, Config(), seed) for seed in range(N_KEPT))
-    forecaster = Forecaster(network, Config(), insample, weights, Calibration(None, np.ones(Config().horizon)))
+    forecaster = Forecaster(network, Config(), insample, weights, Calibration.none(Config().horizon))
     told = forecaster.answer(simulation.prices, study.split.test)
     true, carried = simulation.volatility[study.split.test + 1], study.features.volatility[study.split.test]
     assert np.corrcoef(told.scale[:, 0], true)[0, 1] > max(0.7, np.corrcoef(carried, true)[0, 1] + 0.2)
