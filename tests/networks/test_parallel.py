@@ -88,6 +88,12 @@ def test_ctrl_c_waits_while_workers_are_started():
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+def test_the_server_ends_without_tidying_up(environment):
+    code = "import atexit; atexit.register(print, 'tidied up')\nimport forecast.networks.preload"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_training_does_not_bring_tensorflow_into_the_parent(environment):
     code = (
         "import sys, forecast.networks.parallel, forecast.library, forecast.pipeline\n"
