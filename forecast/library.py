@@ -119,6 +119,7 @@ def train(
     """
     from forecast import pipeline
     from forecast.charts import import_matplotlib
+    from forecast.networks.parallel import start_server
 
     checked = check_tickers(tickers)
     models = check_writable(workspace / "models")
@@ -142,8 +143,9 @@ def train(
         outcome.runs.extend(surviving(save_run_of, [study.prices.ticker], outcome.failures))
 
     if studies:
-        start = base.fits if base else None
-        pipeline.fit(list(studies.values()), workers, on_epoch, start, finish, meanwhile=[import_matplotlib])
+        start_server()          # it imports Keras meanwhile
+        import_matplotlib()
+        pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None, finish)
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -90,7 +90,6 @@ def fit(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     start: Mapping[str, Mapping[str, Forecaster]] | None = None,
     on_study: Callable[[Study, list[FitResult]], None] = lambda study, fits: None,
-    meanwhile: Iterable[Callable[[], object]] = (),
 ) -> list[list[FitResult]]:
     """The fits of each ticker's networks and seeds; those of all tickers share the workers.
 
@@ -100,9 +99,8 @@ def fit(
         on_epoch: hears of every epoch.
         start: forecasters by fit and network to go on from, in place of fresh weights.
         on_study: called with each ticker's fits as soon as they are done, while later ones are still at work.
-        meanwhile: what is to be done while a core is free, before the baselines are.
     """
-    start_server()      # it imports Keras while the tasks are made, which imports scikit-learn
+    start_server()              # it imports Keras while the tasks are made, which takes scikit-learn,
     pooled = studies[0].config.recipe == "pooled"
     groups = [list(studies)] if pooled else [[study] for study in studies]
     tasks = [make_tasks(*group, start=start) for group in groups]
@@ -118,13 +116,13 @@ def fit(
                 on_study(study, fits[-1])
             done.clear()
 
-    pieces = [*meanwhile, *(partial(prepare_score, study) for study in studies)]
-    fit_networks([task for own in tasks for task in own], workers, on_epoch, collect, pieces)
+    prepare_score(studies[0])   # and while there is nothing to score
+    fit_networks([task for own in tasks for task in own], workers, on_epoch, collect)
     return fits
 
 
 def prepare_score(study: Study) -> None:
-    """Make the baselines, which wait for no fit; where that fails, the score will say so."""
+    """Make the baselines, which need no fit; where that fails, the score will say so."""
     with suppress(DataError):
         study.baselines
 

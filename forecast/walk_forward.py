@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,7 +171,8 @@ def fit_folds(
         return
     from forecast.charts import import_matplotlib
 
-    start_server()      # it imports Keras while the tasks are made, which imports scikit-learn
+    start_server()                          # it imports Keras meanwhile
+    import_matplotlib()
     studies = [pipeline.make_study(prices.rows(slice(fold.first, fold.end)), config, fold.split) for fold in folds]
     tasks = [task for fold, study in zip(folds, studies) for task in _make_tasks(fold, study)]
     fits: list[FitResult] = []
@@ -185,8 +185,8 @@ def fit_folds(
             number = len(fits) // n_own - 1
             on_fold(score_fold(folds[number].number, studies[number], fits[-n_own:]))
 
-    meanwhile = [import_matplotlib, *(partial(pipeline.prepare_score, study) for study in studies)]
-    fit_networks(tasks, workers, on_epoch, hear, meanwhile)
+    pipeline.prepare_score(studies[0])      # while there is nothing to score
+    fit_networks(tasks, workers, on_epoch, hear)
 
 
 def score_fold(number: int, study: Study, fits: Sequence[FitResult]) -> ScoredFold:

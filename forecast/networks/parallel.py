@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -22,7 +21,6 @@ def fit_networks(
     workers: int | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     on_fit: Callable[[FitResult], None] = lambda fit: None,
-    meanwhile: Iterable[Callable[[], object]] = (),
 ) -> list[FitResult]:
     """The results of all tasks, in their order, whatever the number of workers.
 
@@ -31,7 +29,6 @@ def fit_networks(
         workers: processes; as many as there are cores when None.
         on_epoch: called at the end of every epoch, in a thread of this process.
         on_fit: called with each result, in the order of the tasks, while later ones are still at work.
-        meanwhile: what this process may do while it waits and a core is free; what it does not come to is left out.
 
     Raises:
         ConfigError: KERAS_BACKEND names what is not there.
@@ -44,7 +41,7 @@ def fit_networks(
     context = start_server()
     _wait_for_server(context)
     workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    epochs, pieces = context.SimpleQueue(), iter(meanwhile)
+    epochs = context.SimpleQueue()
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
     try:
@@ -53,7 +50,6 @@ def fit_networks(
                 futures = [pool.submit(_fit_in_worker, task) for task in tasks]
             results = []
             for future in futures:
-                _work_until(future, futures, pieces)
                 results.append(future.result())
                 on_fit(results[-1])
             return results
@@ -70,7 +66,7 @@ def fit_networks(
 def start_server() -> ForkServerContext:
     """Let the process that workers are forked from begin to import Keras, which takes 3 s, and do not wait for it.
 
-    `fit_networks` does so itself; who has something to do before that calls this first.
+    `fit_networks` does so itself; who has something else to do before that calls this first.
 
     Raises:
         ConfigError: KERAS_BACKEND names what is not there.
@@ -96,20 +92,6 @@ def _wait_for_server(context: ForkServerContext) -> None:
 
 def _do_nothing() -> None:
     """What the first process of a server does: it shows that the server is there."""
-
-
-def _work_until(future: Future, futures: Sequence[Future], pieces: Iterator[Callable[[], object]]) -> None:
-    """Return once the future is done; until then do one piece after the other while a core has no fit."""
-    from concurrent.futures import FIRST_COMPLETED, wait
-
-    cores = len(os.sched_getaffinity(0))
-    while not future.done():
-        pending = [each for each in futures if not each.done()]
-        piece = next(pieces, None) if len(pending) < cores else None
-        if piece:
-            piece()
-        else:
-            wait(pending, return_when=FIRST_COMPLETED)
 
 
 @contextmanager

@@ -4,13 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from forecast.networks.parallel import _undisturbed, _work_until, fit_networks
+from forecast.networks.parallel import _undisturbed, fit_networks
 from forecast.pipeline import make_tasks
 
 
@@ -43,26 +42,6 @@ def test_results_come_in_the_order_of_the_tasks(one_by_one, tasks, tiny_fits, ti
 def test_every_epoch_is_heard_of_before_the_results_are_there(one_by_one):
     fits, heard = one_by_one
     assert heard == [epoch for fit in fits for epoch in fit.history]
-
-
-def test_a_core_without_a_fit_does_the_work_of_the_meanwhile(tasks):
-    done = []
-    fit_networks(tasks[:1], on_fit=lambda fit: done.append("fit"), meanwhile=[lambda: done.append("piece")])
-    assert done == (["piece", "fit"] if len(os.sched_getaffinity(0)) > 1 else ["fit"])
-
-
-def test_while_every_core_has_a_fit_nothing_else_is_done(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    long, short, seen = Future(), Future(), []
-
-    def piece():
-        seen.append((long.done(), short.done()))
-        long.set_result(None)
-
-    threading.Timer(0.05, short.set_result, [None]).start()
-    pieces = iter([piece, lambda: seen.append("too late")])
-    _work_until(long, [long, short], pieces)
-    assert seen == [(False, True)]
 
 
 def test_no_worker_is_left_behind(one_by_one):
