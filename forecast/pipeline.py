@@ -26,10 +26,10 @@ from forecast.windows.features import FeatureTable
 from forecast.windows.scaler import Scaler, fit_scaler
 from forecast.windows.splits import (
     MIN_OUTSAMPLE_WINDOWS,
-    MIN_TRAIN_WINDOWS,
     Split,
     cutoffs_of,
     first_cutoff,
+    least_train_windows,
     smallest_n_sessions,
     split_by_dates,
     split_sessions,
@@ -163,11 +163,12 @@ def cut_like(prices: Prices, config: Config, validation_start: np.datetime64, te
     """
     split = split_by_dates(prices.sessions, validation_start, test_start, config.lookback, config.horizon)
     sizes = [len(part) for part in (split.train, split.validation, split.test)]
-    if sizes[0] < MIN_TRAIN_WINDOWS or min(sizes[1:]) < MIN_OUTSAMPLE_WINDOWS:
+    least = least_train_windows(config.lookback)
+    if sizes[0] < least or min(sizes[1:]) < MIN_OUTSAMPLE_WINDOWS:
         raise DataError(
             f"{prices.ticker} has sessions from {prices.sessions[0]} to {prices.sessions[-1]}; cut on {validation_start}"
             f" and {test_start} they leave {sizes[0]} windows to train, {sizes[1]} to validate and {sizes[2]} to test,"
-            f" of at least {MIN_TRAIN_WINDOWS}, {MIN_OUTSAMPLE_WINDOWS} and {MIN_OUTSAMPLE_WINDOWS}."
+            f" of at least {least}, {MIN_OUTSAMPLE_WINDOWS} and {MIN_OUTSAMPLE_WINDOWS}."
             " Leave it out, or give tickers of a similar age."
         )
     return make_study(prices, config, split)
@@ -185,7 +186,7 @@ def make_study(prices: Prices, config: Config, split: Split | None = None) -> St
         DataError: too few sessions, or prices that stand still where the first window ends.
     """
     split = split or split_sessions(len(prices), *_shape(config))
-    if len(split.train) < MIN_TRAIN_WINDOWS:
+    if len(split.train) < least_train_windows(config.lookback):
         raise DataError(
             f"{prices.ticker} has {len(prices)} sessions up to {prices.sessions[-1]}; lookback {config.lookback} with"
             f" horizon {config.horizon} needs at least {smallest_n_sessions(*_shape(config))}."

@@ -29,9 +29,9 @@ import numpy as np
 
 from forecast.errors import DataError
 from forecast.networks.distribution import StudentT
+from forecast.windows.splits import MIN_INSAMPLE
 
 TRAILING = 60  # sessions (a quarter of a year) of the historical volatility
-SCARCE = 2 * TRAILING  # fewer insample sessions than this tell nothing of volatility's own changes
 COLLAPSED = 0.01  # a fitted variance below this share of the sample's has run into a spike at zero
 
 _log = logging.getLogger(__name__)
@@ -285,11 +285,11 @@ def _checked_returns(
 
 def _check_sessions(n_sessions: int, n_insample: int, cutoffs: np.ndarray, horizon: int) -> None:
     """Refuse an insample too short to fit, and cutoffs outside the sessions."""
-    needed = SCARCE + horizon
+    needed = MIN_INSAMPLE + horizon
     if not needed <= n_insample <= n_sessions:
         raise DataError(
             f"{n_insample} insample sessions of {n_sessions}: the baselines need at least {needed}"
-            f" ({SCARCE} and the horizon of {horizon}). Use an earlier --start or a smaller"
+            f" ({MIN_INSAMPLE} and the horizon of {horizon}). Use an earlier --start or a smaller"
             " --horizon."
         )
     if len(cutoffs) and not TRAILING <= np.min(cutoffs) <= np.max(cutoffs) < n_sessions:

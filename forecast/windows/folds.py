@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.errors import DataError, UsageError
-from forecast.windows.splits import MIN_OUTSAMPLE_WINDOWS, MIN_TRAIN_WINDOWS, Split, split_at
+from forecast.windows.splits import MIN_OUTSAMPLE_WINDOWS, Split, least_train_windows, split_at
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,18 @@ def make_folds(
 ) -> list[Fold]:
     """Cut sessions into folds whose test cutoffs are consecutive and reach to the end, oldest fold first.
 
-    Expanding, with `n_sessions=140, n_folds=3, step_size=12, n_validation=32, lookback=4, horizon=4`, a letter for
-    every second session:
+    Expanding, with `n_sessions=288, n_folds=3, step_size=24, n_validation=64, lookback=4, horizon=8`, a letter for
+    every fourth session:
 
-        fold 1  ttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
-        fold 2  ttttttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
-        fold 3  ttttttttttttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 1  ttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 2  ttttttttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 3  ttttttttttttttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
 
     Sliding, the same:
 
-        fold 1  ttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
-        fold 2        ttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
-        fold 3              ttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 1  ttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 2        ttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
+        fold 3              ttttttttttttttttttttttttttttttttt..vvvvvvvvvvvvvvvv..TTTTTT+
 
         t train   v validation   . gap of `horizon`, so that no forecast reaches into the next part
         T test: one forecast starts right before each, and they follow on those of the fold before
@@ -66,7 +66,7 @@ def make_folds(
 
     Raises:
         UsageError: no fold, or one without a forecast.
-        DataError: the first fold has fewer than 30 windows to train on, or 19 to validate.
+        DataError: the first fold has too few windows to train on, or to validate.
     """
     if n_folds < 1 or step_size < 1:
         raise UsageError(f"{n_folds} folds of {step_size} sessions: both must be at least 1.")
@@ -77,12 +77,12 @@ def make_folds(
         first_test = end - step_size - horizon + 1
         split = split_at(end - first, first_test - first, n_validation, lookback, horizon)
         folds.append(Fold(number, first, end, split))
-    n_train, n_validated = len(folds[0].split.train), len(folds[0].split.validation)
-    if n_train < MIN_TRAIN_WINDOWS or n_validated < MIN_OUTSAMPLE_WINDOWS:
+    n_train, n_validated, least = len(folds[0].split.train), len(folds[0].split.validation), least_train_windows(lookback)
+    if n_train < least or n_validated < MIN_OUTSAMPLE_WINDOWS:
         raise DataError(
             f"{n_sessions} sessions in {n_folds} folds of {step_size}, {n_validation} validation sessions before each,"
             f" lookback {lookback} and horizon {horizon} leave the first fold {n_train} windows to train on and"
-            f" {n_validated} to validate; it needs {MIN_TRAIN_WINDOWS} and {MIN_OUTSAMPLE_WINDOWS}."
+            f" {n_validated} to validate; it needs {least} and {MIN_OUTSAMPLE_WINDOWS}."
             " Use an earlier start, a smaller --step-size, --lookback or --horizon."
         )
     return folds

@@ -10,6 +10,7 @@ import numpy as np
 from forecast.windows.features import WARM_UP
 
 MIN_TRAIN_WINDOWS = 30
+MIN_INSAMPLE = 120           # sessions and a horizon: fewer tell the baselines nothing of volatility's own changes
 MIN_OUTSAMPLE_WINDOWS = 20   # below it, or twice the horizon, no difference between models can be tested (`evaluation.significance`)
 
 
@@ -100,8 +101,13 @@ def first_cutoff(lookback: int) -> int:
     return WARM_UP + lookback - 1
 
 
+def least_train_windows(lookback: int) -> int:
+    """Windows without which nothing is trained: enough for a network, and for baselines on the same sessions."""
+    return max(MIN_TRAIN_WINDOWS, MIN_INSAMPLE - first_cutoff(lookback))
+
+
 def smallest_n_sessions(lookback: int, horizon: int, validation_fraction: float, test_fraction: float) -> int:
-    """Sessions below which `split_sessions` leaves fewer than `MIN_TRAIN_WINDOWS` windows to train on."""
-    fractions = (validation_fraction, test_fraction)
-    sizes = count(first_cutoff(lookback) + horizon + MIN_TRAIN_WINDOWS)
-    return next(n for n in sizes if len(split_sessions(n, lookback, horizon, *fractions).train) >= MIN_TRAIN_WINDOWS)
+    """Sessions below which `split_sessions` leaves fewer than `least_train_windows` windows to train on."""
+    fractions, least = (validation_fraction, test_fraction), least_train_windows(lookback)
+    sizes = count(first_cutoff(lookback) + horizon + least)
+    return next(n for n in sizes if len(split_sessions(n, lookback, horizon, *fractions).train) >= least)

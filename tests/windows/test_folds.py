@@ -8,7 +8,7 @@ from forecast.errors import DataError, UsageError
 from forecast.windows.folds import format_folds, make_folds
 
 SHAPES = [  # n_sessions, n_folds, step_size, n_validation, lookback, horizon
-    (140, 3, 12, 32, 4, 4),
+    (288, 3, 24, 64, 4, 8),
     (400, 4, 14, 60, 10, 1),
     (4057, 4, 151, 609, 60, 5),
     (300, 1, 40, 30, 20, 3),
@@ -19,13 +19,13 @@ every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 @both_walks
 def test_the_picture_in_the_docstring_is_the_one_that_is_printed(sliding):
-    picture = format_folds(make_folds(140, 3, 12, 32, 4, 4, sliding), horizon=4, width=70)
+    picture = format_folds(make_folds(288, 3, 24, 64, 4, 8, sliding), horizon=8, width=72)
     assert textwrap.indent(picture, 8 * " ") in make_folds.__doc__
 
 
 def test_every_session_has_its_letter():
-    (fold,) = make_folds(100, 1, 8, 24, 2, 3)
-    assert format_folds([fold], horizon=3) == "fold 1  " + 60 * "t" + "..." + 24 * "v" + "..." + 8 * "T" + 2 * "+"
+    (fold,) = make_folds(163, 1, 8, 24, 2, 3)
+    assert format_folds([fold], horizon=3) == "fold 1  " + 123 * "t" + "..." + 24 * "v" + "..." + 8 * "T" + 2 * "+"
 
 
 @every_shape
@@ -63,8 +63,8 @@ def test_expanding_folds_keep_everything_and_sliding_ones_their_length(shape):
 
 
 def test_too_few_sessions_are_told_with_all_numbers():
-    with pytest.raises(DataError, match=r"139 sessions in 3 folds of 16, 32 .* lookback 4 and horizon 4 .* 21 windows .* 30"):
-        make_folds(139, 3, 16, 32, 4, 4)
+    with pytest.raises(DataError, match=r"160 sessions in 3 folds of 16, 32 .* lookback 4 and horizon 4 .* 42 windows .* 97"):
+        make_folds(160, 3, 16, 32, 4, 4)
 
 
 @pytest.mark.parametrize(("n_folds", "step_size"), [(0, 10), (3, 0), (-2, -30)])
@@ -75,6 +75,6 @@ def test_folds_and_steps_are_at_least_one(n_folds, step_size):
 
 @both_walks
 def test_the_picture_in_the_documentation_is_the_one_that_is_printed(sliding):
-    picture = format_folds(make_folds(140, 3, 12, 32, 4, 4, sliding), horizon=4, width=70)
+    picture = format_folds(make_folds(288, 3, 24, 64, 4, 8, sliding), horizon=8, width=72)
     text = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text(encoding="utf-8")
     assert f"\n\n{textwrap.indent(picture, 4 * ' ')}\n\n" in text

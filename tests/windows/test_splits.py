@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from forecast.windows import splits
 from forecast.windows.features import WARM_UP
 from forecast.windows.splits import (
+    MIN_INSAMPLE,
     MIN_OUTSAMPLE_WINDOWS,
     MIN_TRAIN_WINDOWS,
     cutoffs_of,
@@ -75,8 +76,9 @@ def test_outsample_parts_are_never_too_small_to_judge_by(cut):
 def test_the_smallest_number_of_sessions_is_just_enough(cut):
     _, lookback, horizon, *fractions = cut
     smallest = smallest_n_sessions(lookback, horizon, *fractions)
-    assert len(split_sessions(smallest, lookback, horizon, *fractions).train) >= MIN_TRAIN_WINDOWS
-    assert len(split_sessions(smallest - 1, lookback, horizon, *fractions).train) < MIN_TRAIN_WINDOWS
+    enough, short = (split_sessions(n, lookback, horizon, *fractions) for n in (smallest, smallest - 1))
+    assert len(enough.train) >= MIN_TRAIN_WINDOWS and enough.n_insample >= MIN_INSAMPLE + horizon
+    assert len(short.train) < MIN_TRAIN_WINDOWS or short.n_insample < MIN_INSAMPLE + horizon
 
 
 def test_the_first_cutoff_leaves_the_warm_up_out_of_its_window():
