@@ -177,7 +177,8 @@ def make_config(flags: dict[str, object], settings: Settings = Settings()) -> Co
         return config
     if told.get("start") == "simulated":
         shape = ", ".join(f"{name} {value}" for name, value in _SHAPE_WITH_START.items())
-        raise UsageError(f"start 'simulated' is kept for {shape} and the default features; leave start out, or choose random.")
+        error = UsageError if "start" in given else ConfigError
+        raise error(f"start 'simulated' is kept for {shape} and the default features; leave start out, or choose random.")
     untold = {name: value for name, value in FROM_RANDOM[recipe].items() if name not in told}
     return replace(config, start="random", **untold)
 

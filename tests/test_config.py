@@ -52,6 +52,8 @@ def test_what_no_start_is_kept_for_is_trained_longer_from_random_weights():
 def test_a_start_asked_for_is_there_or_refused():
     with pytest.raises(UsageError, match="units 32"):
         make_config({"units": 24, "start": "simulated"})
+    with pytest.raises(ConfigError, match="units 32"):
+        make_config({"units": 24}, Settings({"start": "simulated"}))
     assert make_config({"start": "simulated"}) == make_config({})
 
 

@@ -63,7 +63,8 @@ def print_backtest(finished: Backtest) -> None:
     from forecast.windows.folds import format_folds
 
     prices, config, layout = finished.prices, finished.config, finished.layout
-    title = f"{format_title(prices.ticker, config, prices.simulated)}, {layout.n_folds} folds"
+    n_folds = "1 fold" if layout.n_folds == 1 else f"{layout.n_folds} folds"
+    title = f"{format_title(prices.ticker, config, prices.simulated)}, {n_folds}"
     print_results(finished.results, title, config.horizon, prices.listing)
     print_folds(finished, title)
     print_text(f"t train, v validation, T test; {prices.sessions[0]} to {prices.sessions[-1]}:")

@@ -25,7 +25,7 @@ class Listing:
     name: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)     # one is equal to itself alone, so that what is made of it can be kept
 class Prices:
     """Daily prices of one ticker, oldest first, adjusted for splits and, where known, dividends.
 

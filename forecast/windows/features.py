@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -35,8 +36,9 @@ class FeatureTable:
     volatility: np.ndarray
 
 
+@lru_cache(maxsize=4)   # every network of a run asks for the same, and each time for its calibration and for its forecast
 def make_features(prices: Prices, names: tuple[str, ...], half_life: int) -> FeatureTable:
-    """Features of every session; row t depends on sessions up to t alone.
+    """Features of every session, not to be written to; row t depends on sessions up to t alone.
 
         return            r_t / v_t                    r_t = log(close_t / close_{t-1})
         absolute_return   log(|r_t| / v_t + 0.1)
@@ -64,7 +66,10 @@ def make_features(prices: Prices, names: tuple[str, ...], half_life: int) -> Fea
     values = np.column_stack(columns)                     # (n_sessions, n_features)
     values[:WARM_UP] = np.nan
     values[np.isinf(values)] = np.nan
-    return FeatureTable(names, values, np.where(np.arange(len(prices)) < WARM_UP, np.nan, volatility))
+    volatility[:WARM_UP] = np.nan
+    for kept in (values, volatility):
+        kept.setflags(write=False)
+    return FeatureTable(names, values, volatility)
 
 
 def log_returns(close: np.ndarray) -> np.ndarray:
