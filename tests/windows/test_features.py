@@ -82,6 +82,14 @@ def test_features_equal_their_formulas_written_in_pandas(prices):
     np.testing.assert_allclose(table.values[WARM_UP:], expected, rtol=1e-9, atol=1e-9)
 
 
+def test_features_of_the_same_prices_are_made_once_and_cannot_be_written_to(prices):
+    table = make_table(prices)
+    assert make_table(prices) is table
+    assert make_table(replace(prices)) is not table
+    with pytest.raises(ValueError, match="read-only"):
+        table.values[-1] = 0.0
+
+
 def test_nothing_is_known_in_the_warm_up(prices):
     table = make_table(prices)
     assert np.isnan(table.values[:WARM_UP]).all() and np.isnan(table.volatility[:WARM_UP]).all()
