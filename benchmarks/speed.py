@@ -145,7 +145,7 @@ def count_backtest(workspace: Path, output: str, epochs: int) -> int:
 
     (found,) = json.loads(output)["runs"]
     config = make_config({"recipe": "classic", "n_seeds": 1, "epochs": epochs, "patience": epochs})
-    due = make_backtest_id(SimpleNamespace(snapshot=found["snapshot"]), config, Layout(**found["layout"]))
+    due = make_backtest_id(SimpleNamespace(snapshot=found["snapshot"]), (), config, Layout(**found["layout"]))
     if found["run_id"] != due:
         raise SystemExit(f"{found['path']} is not the backtest with {epochs} epochs and no early stopping, {due}.")
     return epochs * len(config.networks)

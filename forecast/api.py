@@ -7,7 +7,7 @@ an error, the function raises it, a `forecast.errors.ForecastError`.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -281,6 +281,7 @@ def backtest(
     n_folds: int = Layout.n_folds,
     step_size: int | None = None,
     sliding: bool = False,
+    companions: Sequence[str] = (),
     csv: Folder | None = None,
     workspace: Folder | None = None,
     offline: bool = False,
@@ -294,6 +295,7 @@ def backtest(
         n_folds: refits.
         step_size: sessions from one refit to the next; the test's, shared among the folds, when None.
         sliding: forget the oldest sessions at every refit.
+        companions: tickers that every fold's networks learn from too; with `recipe="pooled"`.
 
     Raises:
         ForecastError: as `train`, or a layout that gives nothing to judge by.
@@ -301,8 +303,8 @@ def backtest(
     folder, config = _prepared(workspace, settings)
     notices: list[str] = []
     finished = walk_forward(
-        ticker, config, folder, Layout(n_folds, step_size, sliding), csv=_path(csv), offline=offline,
-        workers=workers, on_notice=notices.append,
+        ticker, config, folder, Layout(n_folds, step_size, sliding), companions=companions, csv=_path(csv),
+        offline=offline, workers=workers, on_notice=notices.append,
     )  # fmt: skip
     return WalkForward(finished, tuple(notices))
 

@@ -155,8 +155,10 @@ def start_dates(prices: Prices, split: Split) -> tuple[np.datetime64, np.datetim
     return prices.sessions[split.validation[0] + 1], prices.sessions[split.test[0] + 1]
 
 
-def cut_like(prices: Prices, config: Config, validation_start: np.datetime64, test_start: np.datetime64) -> Study:
-    """A study cut at given dates.
+def cut_like(
+    prices: Prices, config: Config, validation_start: np.datetime64, test_start: np.datetime64, scored: bool = True
+) -> Study:
+    """A study cut at given dates; one that is not scored needs no test to judge by.
 
     Raises:
         DataError: too few sessions before or after them.
@@ -164,7 +166,7 @@ def cut_like(prices: Prices, config: Config, validation_start: np.datetime64, te
     split = split_by_dates(prices.sessions, validation_start, test_start, config.lookback, config.horizon)
     sizes = [len(part) for part in (split.train, split.validation, split.test)]
     least = least_train_windows(config.lookback)
-    if sizes[0] < least or min(sizes[1:]) < MIN_OUTSAMPLE_WINDOWS:
+    if sizes[0] < least or min(sizes[1 : 2 + scored]) < MIN_OUTSAMPLE_WINDOWS:
         raise DataError(
             f"{prices.ticker} has sessions from {prices.sessions[0]} to {prices.sessions[-1]}; cut on {validation_start}"
             f" and {test_start} they leave {sizes[0]} windows to train, {sizes[1]} to validate and {sizes[2]} to test,"

@@ -85,6 +85,7 @@ def backtest(
     workspace: Path,
     layout: Layout = Layout(),
     *,
+    companions: Sequence[str] = (),
     csv: Path | None = None,
     offline: bool = False,
     workers: int | None = None,
@@ -99,6 +100,8 @@ def backtest(
         config: how to train.
         workspace: folder of data/ and models/.
         layout: how many folds, how long, and what they forget.
+        companions: tickers whose windows the networks of every fold learn from too, with the recipe `pooled`; they
+            are cut where the ticker is, and not scored.
         csv: a file, or a folder of TICKER.csv, in place of Yahoo.
         offline: never ask the network.
         workers: processes; as many as there are cores when None.
@@ -111,16 +114,16 @@ def backtest(
         DataError, SourceUnavailable, TryAgainLater: prices that cannot be had, or are too few.
         RunError: the workspace cannot be written.
     """
-    ticker = check_ticker(ticker)
+    ticker, companions = check_ticker(ticker), [check_ticker(each) for each in companions]
     models = check_writable(workspace / "models")
-    prices = load_ticker(ticker, workspace, csv, offline, on_notice)
+    prices, *others = (load_ticker(each, workspace, csv, offline, on_notice) for each in (ticker, *companions))
     layout = _with_step_size(layout, len(prices), config)
     plan = plan_folds(len(prices), config, layout)
-    path = models / folder_from_ticker(ticker) / "backtests" / make_backtest_id(prices, config, layout)
+    path = models / folder_from_ticker(ticker) / "backtests" / make_backtest_id(prices, others, config, layout)
     missing = [fold for fold in plan if load_fold(path, fold.number) is None]
     if len(missing) < len(plan):
         on_notice(f"{len(plan) - len(missing)} of {len(plan)} folds are stored already, and are not fitted again.")
-    fit_folds(prices, config, missing, lambda fold: save_fold(path, fold), workers, on_epoch, on_fit)
+    fit_folds(prices, others, config, missing, lambda fold: save_fold(path, fold), workers, on_epoch, on_fit)
     folds = [load_fold(path, fold.number) for fold in plan]
     finished = Backtest(prices, config, layout, path, plan, folds, pool(folds, prices, plan[0], config))
     draw(finished)
@@ -146,11 +149,11 @@ def plan_folds(n_sessions: int, config: Config, layout: Layout) -> list[Fold]:
     return make_folds(n_sessions, layout.n_folds, layout.step_size, *shape, layout.sliding)
 
 
-def make_backtest_id(prices: Prices, config: Config, layout: Layout) -> str:
+def make_backtest_id(prices: Prices, others: Sequence[Prices], config: Config, layout: Layout) -> str:
     """What two backtests share only if they would give the same figures: 16 hex digits."""
     decides = {
         "config": dict_from_config(config),
-        "snapshot": prices.snapshot,
+        "snapshots": [each.snapshot for each in (prices, *others)],
         "layout": asdict(layout),
         "versions": library_versions(),
     }
@@ -159,6 +162,7 @@ def make_backtest_id(prices: Prices, config: Config, layout: Layout) -> str:
 
 def fit_folds(
     prices: Prices,
+    others: Sequence[Prices],
     config: Config,
     folds: Sequence[Fold],
     on_fold: Callable[[ScoredFold], None],
@@ -174,7 +178,7 @@ def fit_folds(
     start_server()                          # it imports Keras meanwhile
     import_matplotlib()
     studies = [pipeline.make_study(prices.rows(slice(fold.first, fold.end)), config, fold.split) for fold in folds]
-    tasks = [task for fold, study in zip(folds, studies) for task in _make_tasks(fold, study)]
+    tasks = [task for fold, study in zip(folds, studies) for task in _make_tasks(fold, study, others)]
     fits: list[FitResult] = []
     n_own = len(tasks) // len(folds)
 
@@ -273,10 +277,18 @@ def _split(n_sessions: int, config: Config) -> Split:
     return split_sessions(n_sessions, config.lookback, config.horizon, *fractions)
 
 
-def _make_tasks(fold: Fold, study: Study) -> list[FitTask]:
+def _make_tasks(fold: Fold, study: Study, others: Sequence[Prices]) -> list[FitTask]:
     """The evaluation fits of a fold, whose number stands behind the ticker; nothing is deployed."""
     label = f"{study.prices.ticker} fold {fold.number}"
-    return [replace(task, ticker=label, everything=()) for task in pipeline.make_tasks(study)]
+    companions = [_cut_along(study, each) for each in others]
+    return [replace(task, ticker=label, everything=()) for task in pipeline.make_tasks(study, *companions)]
+
+
+def _cut_along(study: Study, prices: Prices) -> Study:
+    """Another ticker's sessions of the same fold, cut at the same dates."""
+    first, last = study.prices.sessions[[0, -1]]
+    own = prices.rows((prices.sessions >= first) & (prices.sessions <= last))
+    return pipeline.cut_like(own, study.config, *pipeline.start_dates(study.prices, study.split), scored=False)
 
 
 def _joined(parts: Sequence[Forecasts]) -> Forecasts:

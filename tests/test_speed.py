@@ -48,7 +48,7 @@ def test_a_run_that_stopped_early_is_not_measured(speed, classic):
 @pytest.mark.parametrize("patience", [30, 5])
 def test_a_backtest_that_may_have_stopped_early_is_not_measured(speed, patience):
     config = make_config({"recipe": "classic", "n_seeds": 1, "epochs": 30, "patience": patience})
-    name = make_backtest_id(SimpleNamespace(snapshot="5e"), config, LAYOUT)
+    name = make_backtest_id(SimpleNamespace(snapshot="5e"), (), config, LAYOUT)
     output = json.dumps({"runs": [{"run_id": name, "snapshot": "5e", "layout": asdict(LAYOUT), "path": name}]})
     if patience == 30:
         assert speed.count_backtest(Path(), output, 30) == 60

@@ -71,8 +71,22 @@ def test_a_fold_does_not_change_with_the_prices_after_it(finished, config, tiny_
     raised = np.where(np.arange(len(tiny_prices)) < first.end, 1.0, 1.1)
     columns = {name: getattr(tiny_prices, name) * raised for name in ("open", "high", "low", "close")}
     folds = []
-    fit_folds(replace(tiny_prices, **columns), config, [first], folds.append, 1, lambda epoch: None, lambda *counts: None)
+    fit_folds(replace(tiny_prices, **columns), (), config, [first], folds.append, 1, lambda epoch: None, lambda *counts: None)
     assert csv_from_forecasts(folds[0].forecasts).encode() == _files(finished)["fold-1.csv"]
+
+
+def test_companions_teach_a_fold_and_their_later_prices_do_not(finished, config, tiny_prices):
+    pooled, first = replace(config, recipe="pooled"), finished.plan[0]
+    other = replace(tiny_prices, ticker="OTHER")
+    later = other.sessions > tiny_prices.sessions[first.end - 1]
+    moved = replace(other, **{name: getattr(other, name) * np.where(later, 2.0, 1.0) for name in ("open", "high", "low", "close")})
+    told = []
+    for companions in ((), (other,), (moved,)):
+        folds = []
+        fit_folds(tiny_prices, companions, pooled, [first], folds.append, 1, lambda epoch: None, lambda *counts: None)
+        told.append(csv_from_forecasts(folds[0].forecasts))
+    alone, together, unmoved = told
+    assert together == unmoved != alone
 
 
 def test_a_finished_backtest_answers_from_the_store(finished, tiny_file, config, workspace):
@@ -118,15 +132,16 @@ def test_a_backtest_is_no_run(finished, workspace):
 
 def test_whatever_decides_the_figures_decides_the_name(finished, config):
     prices, layout = finished.prices, finished.layout
-    name = make_backtest_id(prices, config, layout)
+    name = make_backtest_id(prices, (), config, layout)
     assert name == finished.path.name
     others = [
-        make_backtest_id(replace(prices, snapshot="other"), config, layout),
-        make_backtest_id(prices, replace(config, seed=7), layout),
-        make_backtest_id(prices, config, replace(layout, sliding=True)),
-        make_backtest_id(prices, config, replace(layout, step_size=layout.step_size - 1)),
+        make_backtest_id(replace(prices, snapshot="other"), (), config, layout),
+        make_backtest_id(prices, (prices,), config, layout),
+        make_backtest_id(prices, (), replace(config, seed=7), layout),
+        make_backtest_id(prices, (), config, replace(layout, sliding=True)),
+        make_backtest_id(prices, (), config, replace(layout, step_size=layout.step_size - 1)),
     ]
-    assert len({name, *others}) == 5
+    assert len({name, *others}) == 6
 
 
 @pytest.mark.parametrize(("layout", "n"), [(Layout(3, 6), 18), (Layout(0, 40), 0), (Layout(1000, 0), 0)])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forecast.cli.options import Csv, Ticker, Training, Workers
+from forecast.cli.options import Csv, Ticker, Training, Workers, split_words
 from forecast.cli.shared import Shared, command
 
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ Sliding = Annotated[
     bool,
     typer.Option("--sliding/--expanding", help="Forget the oldest sessions at every refit, or keep all."),
 ]
+PoolWith = Annotated[
+    str | None,
+    typer.Option(
+        "--pool-with",
+        metavar="TICKERS",
+        help="Comma-separated: every fold's networks learn from these too, cut at the same dates; --recipe pooled.",
+    ),
+]
 
 
 @command
@@ -32,6 +40,7 @@ def backtest(
     n_folds: NFolds = 4,
     step_size: StepSize = None,
     sliding: Sliding = False,
+    pool_with: PoolWith = None,
     csv: Csv = None,
     training: Training = Training(),
     workers: Workers = None,
@@ -44,11 +53,12 @@ def backtest(
     from forecast.config import make_config
 
     flags = training.flags(shared.seed)
+    flags["recipe"] = "pooled" if pool_with else training.recipe
     config = make_config(flags, shared.settings)
     with fit_progress(shared.quiet) as (on_epoch, on_fit):
         finished = walk(
-            ticker, config, shared.folder, Layout(n_folds, step_size, sliding), csv=csv, offline=shared.offline,
-            workers=workers, on_epoch=on_epoch, on_fit=on_fit, on_notice=shared.notice,
+            ticker, config, shared.folder, Layout(n_folds, step_size, sliding), companions=split_words(pool_with) or (),
+            csv=csv, offline=shared.offline, workers=workers, on_epoch=on_epoch, on_fit=on_fit, on_notice=shared.notice,
         )  # fmt: skip
     if shared.json:
         print_json({"schema": 1, "runs": [dict_from_backtest(finished)], "failures": []})
