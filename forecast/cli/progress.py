@@ -34,7 +34,8 @@ def training_progress(n_tickers: int, config: Config, quiet: bool) -> Iterator[C
         done: dict[tuple[str, str, int], float] = {}
 
         def on_epoch(epoch: Epoch) -> None:
-            done[epoch.ticker, epoch.network, epoch.seed] = _share(epoch)
+            fit = epoch.ticker, epoch.network, epoch.seed
+            done[fit] = max(done.get(fit, 0.0), _share(epoch))  # the deployed fit may run beside the other
             progress.update(bar, completed=sum(done.values()), description=format_epoch(epoch))
 
         yield on_epoch

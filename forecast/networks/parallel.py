@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
+from typing import TYPE_CHECKING
 
 from forecast.errors import ForecastError
 from forecast.networks.backend import wanted_backend
-from forecast.networks.training import Epoch, FitResult, FitTask, fit_network
+from forecast.networks.training import Epoch, Fit, FitResult, FitTask, fit_deployed, fit_evaluation, fit_network, join
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 
 def fit_networks(
@@ -40,17 +45,22 @@ def fit_networks(
 
     context = start_server()
     _wait_for_server(context)
-    workers = min(workers or len(os.sched_getaffinity(0)), len(tasks))
-    epochs = context.SimpleQueue()
+    workers = workers or len(os.sched_getaffinity(0))
+    halves = len(tasks) <= workers and all(task.everything for task in tasks)  # with more tasks, no core is idle anyway
+    epochs, chosen = context.SimpleQueue(), context.Array("i", len(tasks), lock=False)
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, _start_worker, (epochs,))
+    n_jobs = 2 * len(tasks) if halves else len(tasks)
+    pool = ProcessPoolExecutor(min(workers, n_jobs), context, _start_worker, (epochs, chosen))
     try:
         with _heard(epochs, on_epoch):  # ends before the workers do: one that dies while it speaks keeps the queue's lock
             with _undisturbed():  # a worker whose start was interrupted would be unknown, and complain after the end
-                futures = [pool.submit(_fit_in_worker, task) for task in tasks]
+                if halves:
+                    waits = _submit_halves(pool, tasks, chosen)
+                else:
+                    waits = [pool.submit(_fit_in_worker, task).result for task in tasks]
             results = []
-            for future in futures:
-                results.append(future.result())
+            for wait in waits:
+                results.append(wait())
                 on_fit(results[-1])
             return results
     except BrokenProcessPool as error:
@@ -136,14 +146,51 @@ def _heard(queue: SimpleQueue, on_epoch: Callable[[Epoch], None]) -> Iterator[No
         thread.join()
 
 
-def _start_worker(epochs) -> None:
-    """Leave Ctrl-C to the parent, end when it ends, and remember where it listens."""
+def _submit_halves(
+    pool: ProcessPoolExecutor, tasks: Sequence[FitTask], chosen: MutableSequence[int]
+) -> list[Callable[[], FitResult]]:
+    """Two jobs for each task: its deployed fit comes after every task's evaluation fit, but need not wait for its own.
+
+    Args:
+        pool: of workers that know `chosen`.
+        tasks: with sessions to deploy on.
+        chosen: where the epoch that each task's validation chose is made known; 0 until then.
+
+    Returns:
+        By task, a function that waits for its result.
+    """
+
+    def choose(i: int, done: Future[Fit]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            chosen[i] = done.result().n_epochs
+
+    def wait(task: FitTask, evaluation: Future[Fit], deployed: Future[Fit]) -> FitResult:
+        return join(task, evaluation.result(), deployed.result())
+
+    evaluations = [pool.submit(_evaluate_in_worker, task) for task in tasks]
+    for i, evaluation in enumerate(evaluations):
+        evaluation.add_done_callback(partial(choose, i))
+    slowest_first = reversed(list(enumerate(tasks)))  # an LSTM comes after a SimpleRNN unless somebody says otherwise
+    deployed = [pool.submit(_deploy_in_worker, task, i) for i, task in slowest_first]
+    return [partial(wait, *halves) for halves in zip(tasks, evaluations, reversed(deployed))]
+
+
+def _start_worker(epochs: SimpleQueue, chosen: MutableSequence[int]) -> None:
+    """Leave Ctrl-C to the parent, end when it ends, and remember where it listens and what it has to say."""
     from multiprocessing import parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
-    _fit_in_worker.epochs = epochs
+    _start_worker.epochs, _start_worker.chosen = epochs, chosen
 
 
 def _fit_in_worker(task: FitTask) -> FitResult:
-    return fit_network(task, _fit_in_worker.epochs.put)
+    return fit_network(task, _start_worker.epochs.put)
+
+
+def _evaluate_in_worker(task: FitTask) -> Fit:
+    return fit_evaluation(task, _start_worker.epochs.put)
+
+
+def _deploy_in_worker(task: FitTask, i: int) -> Fit:
+    return fit_deployed(task, lambda: _start_worker.chosen[i], _start_worker.epochs.put)

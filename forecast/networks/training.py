@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from forecast.networks.epochs import (
     shuffled,
 )
 from forecast.windows.windows import Samples
+
+_PATIENT_LOOK = 0.05  # seconds between two looks at whether validation has chosen
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,23 @@ class FitTask:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """One of the two fits of a task.
+
+    Args:
+        weights: in Keras's order, after `n_epochs`.
+        n_epochs: that validation chose.
+        history: every epoch of the evaluation fit, those up to the chosen one of the deployed fit.
+        seconds: wall time.
+    """
+
+    weights: list[np.ndarray]
+    n_epochs: int
+    history: tuple[Epoch, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class FitResult:
     """What a fit leaves: weights in Keras's order, and its history.
 
@@ -69,7 +88,7 @@ class FitResult:
         evaluation_weights: of the epoch with the lowest validation loss.
         deployed_weights: trained on everything for as many epochs; empty when none was wanted.
         best_epoch: the epoch that validation chose, from 1.
-        seconds: wall time of both fits.
+        seconds: wall time of both fits together.
     """
 
     network: str
@@ -87,23 +106,37 @@ def fit_network(task: FitTask, on_epoch: Callable[[Epoch], None]) -> FitResult:
     Raises:
         ForecastError: no epoch had a finite validation loss.
     """
-    started = time.perf_counter()
-    history: list[Epoch] = []
+    evaluation = fit_evaluation(task, on_epoch)
+    if not task.everything:
+        return join(task, evaluation)
+    return join(task, evaluation, fit_deployed(task, lambda: evaluation.n_epochs, on_epoch))
 
-    def note(epoch: Epoch) -> None:
+
+def join(task: FitTask, evaluation: Fit, deployed: Fit | None = None) -> FitResult:
+    """Both fits as the result of their task."""
+    deployed = deployed or Fit([], 0, (), 0.0)
+    return FitResult(
+        task.network,
+        task.seed,
+        evaluation.weights,
+        deployed.weights,
+        evaluation.history + deployed.history,
+        evaluation.n_epochs,
+        evaluation.seconds + deployed.seconds,
+    )
+
+
+def fit_evaluation(task: FitTask, on_epoch: Callable[[Epoch], None]) -> Fit:
+    """Train until validation stops; the weights are those of the epoch with the lowest validation loss.
+
+    Raises:
+        ForecastError: no epoch had a finite validation loss.
+    """
+    started, history = time.perf_counter(), []
+    config, best, lowest, best_epoch = task.config, None, math.inf, 0
+    for epoch, state in _epochs(task, "evaluation", config.epochs):
         history.append(epoch)
         on_epoch(epoch)
-
-    evaluated, best_epoch = _fit_until_validation_stops(task, note)
-    deployed = _fit_on_everything(task, best_epoch, note) if task.everything else []
-    seconds = time.perf_counter() - started
-    return FitResult(task.network, task.seed, evaluated, deployed, tuple(history), best_epoch, seconds)
-
-
-def _fit_until_validation_stops(task: FitTask, note: Callable[[Epoch], None]) -> tuple[list[np.ndarray], int]:
-    """Weights of the epoch with the lowest validation loss, and that epoch."""
-    config, best, lowest, best_epoch = task.config, None, math.inf, 0
-    for epoch, state in _epochs(task, "evaluation", config.epochs, note):
         if epoch.validation_loss < lowest:
             best, lowest, best_epoch = state, epoch.validation_loss, epoch.epoch
         elif epoch.epoch - best_epoch >= config.patience:
@@ -113,17 +146,35 @@ def _fit_until_validation_stops(task: FitTask, note: Callable[[Epoch], None]) ->
             f"{task.ticker}: the validation loss of {task.network}, seed {task.seed}, was never finite in"
             f" {epoch.epoch} epochs with learning rate {config.learning_rate}. Use a smaller --learning-rate."
         )
-    return _arrays(best), best_epoch
+    return Fit(_as_arrays(best.weights), best_epoch, tuple(history), time.perf_counter() - started)
 
 
-def _fit_on_everything(task: FitTask, epochs: int, note: Callable[[Epoch], None]) -> list[np.ndarray]:
-    """Weights after so many epochs on all sessions."""
-    for _, state in _epochs(task, "deployed", epochs, note):
-        pass
-    return _arrays(state)
+def fit_deployed(task: FitTask, chosen: Callable[[], int], on_epoch: Callable[[Epoch], None]) -> Fit:
+    """Train on all sessions for as many epochs as validation chose.
+
+    Each epoch is the same however many follow, so that this fit need not wait for the evaluation fit: it keeps the
+    weights of every epoch, and gives back those of the chosen one.
+
+    Args:
+        task: with sessions in `everything`.
+        chosen: the epoch that validation chose; 0 as long as the evaluation fit is at work.
+        on_epoch: hears of every epoch, also of those that are not kept in the end.
+    """
+    started, history, weights = time.perf_counter(), [], []
+    for epoch, state in _epochs(task, "deployed", chosen() or task.config.epochs):
+        history.append(epoch)
+        on_epoch(epoch)
+        weights.append(state.weights)
+        if 0 < chosen() <= epoch.epoch:
+            break
+    while not chosen():
+        time.sleep(_PATIENT_LOOK)
+    n_epochs = chosen()
+    kept = tuple(replace(epoch, n_epochs=n_epochs) for epoch in history[:n_epochs])
+    return Fit(_as_arrays(weights[n_epochs - 1]), n_epochs, kept, time.perf_counter() - started)
 
 
-def _epochs(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None]) -> Iterator[tuple[Epoch, State]]:
+def _epochs(task: FitTask, fit: str, epochs: int) -> Iterator[tuple[Epoch, State]]:
     """Each epoch with the state that it ends with; both fits have one shape, and so one compilation."""
     config = task.config
     samples = task.train if fit == "evaluation" else task.everything
@@ -142,9 +193,7 @@ def _epochs(task: FitTask, fit: str, epochs: int, note: Callable[[Epoch], None])
     for number in range(1, epochs + 1):
         state, loss, validation_loss = run_epoch(state, shuffled(train, rng), validation)
         validated = float(validation_loss) if fit == "evaluation" else None
-        epoch = Epoch(task.ticker, task.network, task.seed, fit, number, epochs, float(loss), validated)
-        note(epoch)
-        yield epoch, state
+        yield Epoch(task.ticker, task.network, task.seed, fit, number, epochs, float(loss), validated), state
 
 
 def _count_windows(samples: tuple[Samples, ...]) -> int:
@@ -158,5 +207,5 @@ def _stack(samples: tuple[Samples, ...]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(xs), np.concatenate(ys)
 
 
-def _arrays(state: State) -> list[np.ndarray]:
-    return [np.asarray(weight) for weight in state.weights]
+def _as_arrays(weights: list) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in weights]

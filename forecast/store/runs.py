@@ -217,18 +217,22 @@ def load_forecasters(run: Path, manifest: Manifest, fit: str) -> dict[str, Forec
     """The networks of one fit ("evaluation" or "deployed") by name, checked against the manifest.
 
     Raises:
-        RunError: a file is missing or was changed.
+        RunError: a file is missing or was changed, or an earlier version stored it.
     """
     scaler = scaler_from_dict(json.loads(load_file(run, manifest, "scaler.json"))[fit])
-    calibration = json.loads(load_file(run, manifest, "calibration.json"))[fit]
+    calibrations = json.loads(load_file(run, manifest, "calibration.json"))[fit]
     config = manifest.config
+    try:
+        calibration = {network: calibration_from_dict(values) for network, values in calibrations.items()}
+    except KeyError as error:
+        raise RunError(f"{run} has no {error} in its calibration: an earlier version stored it. Train again.") from error
     return {
         network: Forecaster(
             network,
             config,
             scaler,
             tuple(_weights(load_file(run, manifest, _weights_name(network, fit, seed))) for seed in config.seeds),
-            calibration_from_dict(calibration[network]),
+            calibration[network],
         )
         for network in config.networks
     }

@@ -4,11 +4,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from forecast.errors import ForecastError
 from forecast.networks.parallel import _undisturbed, fit_networks
 from forecast.pipeline import make_tasks
 
@@ -55,12 +57,44 @@ def test_a_failing_task_tells_its_reason_and_leaves_no_worker(tasks):
     assert not multiprocessing.active_children()
 
 
+@pytest.fixture(scope="module")
+def early(tiny_studies):
+    """Two tasks that overshoot, and whose validation therefore stops before the epochs are over."""
+    study = tiny_studies["classic"]
+    config = replace(study.config, epochs=6, patience=2, layers=1, learning_rate=0.3)
+    return make_tasks(replace(study, config=config))[:2]
+
+
+def test_deployed_fits_that_wait_for_nothing_are_those_that_come_afterwards(early):
+    afterwards, beside = fit_networks(early, workers=1), fit_networks(early, workers=4)
+    assert any(fit.best_epoch < 6 for fit in afterwards)
+    for one, other in zip(afterwards, beside, strict=True):
+        assert (one.network, one.seed, one.best_epoch, one.history) == (other.network, other.seed, other.best_epoch, other.history)
+        for weights in ("evaluation_weights", "deployed_weights"):
+            for a, b in zip(getattr(one, weights), getattr(other, weights), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_a_deployed_fit_does_not_wait_for_a_choice_that_never_comes(early):
+    never = replace(early[0], validation=(_not_finite(early[0]),))
+    with pytest.raises(ForecastError, match="never finite"):
+        fit_networks([never], workers=2)
+    assert not multiprocessing.active_children()
+
+
+def _not_finite(task):
+    """Validation windows whose answers are no numbers."""
+    (validation,) = task.validation
+    return replace(validation, targets=np.full_like(validation.targets, np.nan))
+
+
 def test_ctrl_c_waits_while_workers_are_started():
     survived, over = False, threading.Event()
     threading.Thread(target=over.wait, daemon=True).start()      # it may be the one that the signal comes to
     with pytest.raises(KeyboardInterrupt):
         with _undisturbed():
             os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)         # by now it has come to one of them
             survived = True
     over.set()
     assert survived

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.networks.training import FitTask, fit_network
+from forecast.networks.training import FitTask, fit_deployed, fit_network
 from forecast.pipeline import make_study, make_tasks
 
 
@@ -85,6 +85,16 @@ def test_the_deployed_fit_trains_on_everything_for_as_many_epochs(tiny_fits):
         assert [epoch.epoch for epoch in deployed] == list(range(1, fit.best_epoch + 1))
         assert all(epoch.validation_loss is None for epoch in deployed)
         assert not np.array_equal(fit.deployed_weights[0], fit.evaluation_weights[0])
+
+
+def test_a_deployed_fit_gives_back_the_chosen_epoch_however_late_it_hears_of_it(tiny_studies):
+    (task, *_) = make_tasks(tiny_studies["returns"])
+    task = replace(task, config=replace(task.config, epochs=4))
+    heard = []
+    late = fit_deployed(task, lambda: 2 if len(heard) >= 3 else 0, heard.append)
+    at_once = fit_deployed(task, lambda: 2, silent)
+    assert (late.n_epochs, late.history, len(heard)) == (2, at_once.history, 3)
+    assert_same_bits(late.weights, at_once.weights)
 
 
 def test_without_sessions_for_it_there_is_no_deployed_fit(alone):

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -112,6 +113,18 @@ def test_damaged_weights_are_a_run_error_that_names_them(workspace, damage):
     damage_file(run / "weights" / "lstm.deployed.seed1.npz", damage)
     with pytest.raises(RunError, match="lstm.deployed.seed1.npz"):
         load_forecasters(run, load_manifest(run), "deployed")
+
+
+def test_a_calibration_of_an_earlier_version_is_refused(workspace):
+    run = stored_run(workspace, "returns")
+    path = run / "calibration.json"
+    calibrations = json.loads(path.read_bytes())
+    del calibrations["deployed"]["lstm"]["location_share"]
+    path.write_text(json.dumps(calibrations))
+    manifest = load_manifest(run)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(RunError, match="location_share.*Train again"):
+        load_forecasters(run, replace(manifest, files=manifest.files | {"calibration.json": digest}), "deployed")
 
 
 @pytest.mark.parametrize(
