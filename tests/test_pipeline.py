@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from forecast.config import NETWORKS, Config
+from forecast.config import NETWORKS, Config, make_config
 from forecast.errors import DataError
 from forecast.evaluation.baselines import BASELINES
+from forecast.networks.calibration import UNPROVEN_SHARE
 from forecast.pipeline import calibrated, fit_scalers, make_study, make_tasks, prepare_score, train
 from forecast.prices.demo import simulate_demo
 
@@ -198,3 +199,26 @@ def test_on_demo_the_ranges_cover_what_they_say(demo):
             own = coverage(forecaster, simulation.prices, each.study.split.test, level)
             elsewhere = coverage(forecaster, other, np.arange(100, 19_995), level)
             assert lowest <= own <= highest and lowest <= elsewhere <= highest, (name, level, own, elsewhere)
+
+
+@pytest.mark.parametrize(("strength", "words"), [(0.4, "predicts the price better"), (0.0, "no evidence that it predicts")])
+def test_a_direction_that_is_there_is_found_and_one_that_is_not_is_not_claimed(strength, words):
+    """Simulated shares whose return is `strength` times the last one, and a shock."""
+    config = make_config({"networks": ["simple_rnn"], "horizon": 1, "n_seeds": 1})
+    (trained,) = train([make_study(share_with_momentum(strength), config)], workers=1)
+    (share,) = trained.evaluation["simple_rnn"].calibration.location_share
+    assert share > 0.8 if strength else share == UNPROVEN_SHARE
+    assert f"SimpleRNN: {words}" in trained.results.verdict
+
+
+def share_with_momentum(strength):
+    """Daily prices without any other pattern: fat tails, one volatility."""
+    prices = simulate_demo(2000).prices
+    rng = np.random.default_rng(0)
+    returns = 0.015 * np.sqrt(3 / 5) * rng.standard_t(5, len(prices))
+    for t in range(1, len(returns)):
+        returns[t] += strength * returns[t - 1]
+    close = 50.0 * np.exp(np.cumsum(returns))
+    opened = np.append(50.0, close[:-1])
+    high, low = 1.005 * np.maximum(opened, close), 0.995 * np.minimum(opened, close)
+    return replace(prices, open=opened, high=high, low=low, close=close, volume=np.full(len(prices), 1e6))

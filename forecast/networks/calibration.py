@@ -18,7 +18,6 @@ from forecast.networks.distribution import RANGE_LEVELS, StudentT
 # The smallest number of sessions among which the finite-sample 95 % quantile exists.
 MIN_SESSIONS = math.ceil(max(RANGE_LEVELS) / (1.0 - max(RANGE_LEVELS)) - 1e-9)
 
-
 ADAPTED_LEVELS = (0.80, 0.95)  # the ranges whose hits and misses are followed
 RATE = 0.005                   # of the logarithm of a factor, for each standard deviation of a hit or miss
 UNPROVEN_SHARE = 0.2           # of a location that validation does not bear out: none costs what shares drift upwards
@@ -63,7 +62,7 @@ def calibration_from_dict(values: dict[str, object]) -> Calibration:
 
 
 def calibrate(forecast: StudentT, y_true: np.ndarray, since: np.datetime64) -> Calibration:
-    """What the validation sessions say of a network's answers; arguments as for `fit_factors`."""
+    """What the validation sessions say of a network's answers, followed from the cutoff `since` on; else as `fit_factors`."""
     share = fit_location_share(forecast, y_true)
     return Calibration(since, fit_factors(forecast.shrunk(share), y_true), share)
 
