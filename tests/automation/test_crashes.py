@@ -123,7 +123,7 @@ def fill(disk: Path, free: int) -> None:
 def test_a_signal_ends_everything_within_seconds(price_file, number):
     price_file.grow(20)
     command = [sys.executable, "-m", "forecast", "retrain", "KO", "--csv", str(price_file.csv), "--epochs", "9999"]
-    command += ["--workspace", str(price_file.folder), "--workers", "2"]
+    command += ["--patience", "9999", "--workspace", str(price_file.folder), "--workers", "2"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         while len(session_of(process.pid)) < 5:  # parent, fork server, resource tracker, two at work
             assert process.poll() is None
