@@ -36,14 +36,13 @@ def audit(
     from forecast.audit import describe
     from forecast.cli.progress import fit_progress
     from forecast.cli.tables import print_json, print_text
-    from forecast.config import make_config
     from forecast.library import load_ticker
     from forecast.prices.tickers import check_ticker
 
     flags = dict(
         recipe=recipe, networks=split_words(networks), lookback=lookback, horizon=horizon, seed=shared.seed
     )  # fmt: skip
-    config = make_config(flags, shared.settings)
+    config = shared.config(flags)
     prices = load_ticker(check_ticker(ticker), shared.folder, csv, shared.offline, shared.notice)
     with fit_progress(shared.quiet) as (on_epoch, _):
         found = look_for_leaks(prices, config, n_cutoffs, workers, on_epoch)

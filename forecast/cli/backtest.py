@@ -50,11 +50,10 @@ def backtest(
     from forecast.walk_forward import backtest as walk
     from forecast.cli.progress import fit_progress
     from forecast.cli.tables import print_json
-    from forecast.config import make_config
 
     flags = training.flags(shared.seed)
     flags["recipe"] = "pooled" if pool_with else training.recipe
-    config = make_config(flags, shared.settings)
+    config = shared.config(flags)
     with fit_progress(shared.quiet) as (on_epoch, on_fit):
         finished = walk(
             ticker, config, shared.folder, Layout(n_folds, step_size, sliding), companions=split_words(pool_with) or (),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecast.cli.tables import print_error, print_notice
-from forecast.config import Settings, find_workspace, load_settings
+from forecast.config import Config, Settings, find_workspace, load_settings, make_config
 from forecast.errors import ForecastError
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class Shared:
     def settings(self) -> Settings:
         """What the workspace's `forecast.toml` says."""
         return load_settings(self.folder)
+
+    def config(self, flags: dict[str, object]) -> Config:
+        """The configuration that flags and `forecast.toml` make; says which of the file's values do not count."""
+        config, own = make_config(flags, self.settings), make_config({}, self.settings).recipe
+        left_out = [name for name in self.settings.values if name != "recipe"]
+        if left_out and config.recipe != own:
+            self.notice(f"{', '.join(left_out)} of forecast.toml: for the recipe {own}, without effect on {config.recipe}.")
+        return config
 
     def notice(self, sentence: str) -> None:
         """Say something on stderr that is not the result."""

@@ -20,12 +20,12 @@ def train(
     from forecast import library
     from forecast.cli.progress import training_progress
     from forecast.cli.results import print_document, print_run
-    from forecast.config import make_config, tuned_config
+    from forecast.config import tuned_config
 
     flags = training.flags(shared.seed)
     flags["recipe"] = "pooled" if pool else training.recipe
     started_from = library.load_base(base, shared.folder) if base else None
-    config = tuned_config(started_from.config, flags) if started_from else make_config(flags, shared.settings)
+    config = tuned_config(started_from.config, flags) if started_from else shared.config(flags)
     symbols = library.check_tickers(tickers or shared.settings.watchlist)
     with training_progress(len(symbols), config, shared.quiet) as on_epoch:
         outcome = library.train(

@@ -34,6 +34,14 @@ def runs_of(workspace) -> list[Path]:
     return list_runs(workspace / "models")
 
 
+@pytest.mark.parametrize(("words", "told"), [(("--recipe", "classic"), True), (("--recipe", "returns"), False), ((), False)])
+def test_values_of_the_file_that_another_recipe_goes_without_are_named(tmp_path, words, told):
+    (tmp_path / "forecast.toml").write_text("patience = 30\nhorizon = 3\n")
+    said = run(tmp_path, "TSLA", "--offline", *words).stderr
+    sentence = "patience, horizon of forecast.toml: for the recipe returns, without effect on classic."
+    assert (sentence in " ".join(said.split())) == told
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "said"),
     [
