@@ -118,8 +118,6 @@ def train(
         RunError: the workspace cannot be written.
     """
     from forecast import pipeline
-    from forecast.charts import import_matplotlib
-    from forecast.networks.parallel import start_server
 
     checked = check_tickers(tickers)
     models = check_writable(workspace / "models")
@@ -143,11 +141,19 @@ def train(
         outcome.runs.extend(surviving(save_run_of, [study.prices.ticker], outcome.failures))
 
     if studies:
-        start_server()          # it imports Keras meanwhile
-        import_matplotlib()
+        warm_up()
         pipeline.fit(list(studies.values()), workers, on_epoch, base.fits if base else None, finish)
     outcome.failures.sort(key=lambda failure: checked.index(failure.ticker))
     return outcome
+
+
+def warm_up() -> None:
+    """What every training needs and no price decides: the fork server imports Keras while matplotlib is imported here."""
+    from forecast.charts import import_matplotlib
+    from forecast.networks.parallel import start_server
+
+    start_server()
+    import_matplotlib()
 
 
 def load_ticker(

@@ -18,7 +18,7 @@ from forecast.evaluation.verdict import verdict
 from forecast.networks.distribution import StudentT
 from forecast.networks.calibration import Calibration, calibrate
 from forecast.networks.forecaster import Forecaster, features_of
-from forecast.networks.parallel import fit_networks, start_server
+from forecast.networks.parallel import fit_networks
 from forecast.networks.training import Epoch, FitResult, FitTask
 from forecast.prices.table import Prices
 from forecast.store.results import Forecasts, Results
@@ -100,7 +100,6 @@ def fit(
         start: forecasters by fit and network to go on from, in place of fresh weights.
         on_study: called with each ticker's fits as soon as they are done, while later ones are still at work.
     """
-    start_server()              # it imports Keras while the tasks are made, which takes scikit-learn,
     pooled = studies[0].config.recipe == "pooled"
     groups = [list(studies)] if pooled else [[study] for study in studies]
     tasks = [make_tasks(*group, start=start) for group in groups]
@@ -116,7 +115,7 @@ def fit(
                 on_study(study, fits[-1])
             done.clear()
 
-    prepare_score(studies[0])   # and while there is nothing to score
+    prepare_score(studies[0])   # while there is nothing to score
     fit_networks([task for own in tasks for task in own], workers, on_epoch, collect)
     return fits
 

@@ -18,9 +18,9 @@ from forecast.evaluation.evidence import Evidence, ModelLosses, make_losses, wei
 from forecast.evaluation.metrics import METRICS, score
 from forecast.evaluation.significance import MIN_OUTCOMES
 from forecast.evaluation.verdict import verdict
-from forecast.library import check_writable, library_versions, load_ticker, make_cutoffs
+from forecast.library import check_writable, library_versions, load_ticker, make_cutoffs, warm_up
 from forecast.networks.distribution import StudentT
-from forecast.networks.parallel import fit_networks, start_server
+from forecast.networks.parallel import fit_networks
 from forecast.networks.training import Epoch, FitResult, FitTask
 from forecast.pipeline import Study
 from forecast.prices.snapshots import write_whole
@@ -173,10 +173,7 @@ def fit_folds(
     """Fit all folds side by side; `on_fold` has each one, oldest first, while later ones are still at work."""
     if not folds:
         return
-    from forecast.charts import import_matplotlib
-
-    start_server()                          # it imports Keras meanwhile
-    import_matplotlib()
+    warm_up()
     studies = [pipeline.make_study(prices.rows(slice(fold.first, fold.end)), config, fold.split) for fold in folds]
     tasks = [task for fold, study in zip(folds, studies) for task in _make_tasks(fold, study, others)]
     fits: list[FitResult] = []

@@ -1,5 +1,6 @@
 """What several test modules share: real prices, and two small trained runs of the simulated share."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -22,6 +23,20 @@ def real_prices_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared/data is not beside this clone")
     return folder
+
+
+@pytest.fixture(scope="session")
+def load_benchmark():
+    """A function that loads a script of benchmarks/ as a module, by its name."""
+
+    def load(name: str):
+        path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """benchmarks/speed.py refuses to measure what trained fewer epochs than it was asked for."""
 
-import importlib.util
 import json
 import shutil
 from dataclasses import asdict
@@ -17,13 +16,8 @@ LAYOUT = Layout(n_folds=1, step_size=50)
 
 
 @pytest.fixture(scope="module")
-def speed():
-    """benchmarks/speed.py as a module."""
-    path = Path(__file__).parents[1] / "benchmarks" / "speed.py"
-    spec = importlib.util.spec_from_file_location("speed", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def speed(load_benchmark):
+    return load_benchmark("speed")
 
 
 @pytest.fixture

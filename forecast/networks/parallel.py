@@ -170,9 +170,9 @@ def _submit_halves(
     evaluations = [pool.submit(_evaluate_in_worker, task) for task in tasks]
     for i, evaluation in enumerate(evaluations):
         evaluation.add_done_callback(partial(choose, i))
-    slowest_first = reversed(list(enumerate(tasks)))  # an LSTM comes after a SimpleRNN unless somebody says otherwise
-    deployed = [pool.submit(_deploy_in_worker, task, i) for i, task in slowest_first]
-    return [partial(wait, *halves) for halves in zip(tasks, evaluations, reversed(deployed))]
+    slowest_first = reversed(range(len(tasks)))     # an LSTM comes after a SimpleRNN unless somebody says otherwise
+    deployed = {i: pool.submit(_deploy_in_worker, tasks[i], i) for i in slowest_first}
+    return [partial(wait, task, evaluations[i], deployed[i]) for i, task in enumerate(tasks)]
 
 
 def _start_worker(epochs: SimpleQueue, chosen: MutableSequence[int]) -> None:

@@ -1,6 +1,4 @@
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +16,8 @@ CONFIGS = (RECIPES["returns"], RECIPES["pooled"])
 
 
 @pytest.fixture(scope="module")
-def pretrain():
-    """benchmarks/pretrain.py as a module."""
-    path = Path(__file__).parents[2] / "benchmarks" / "pretrain.py"
-    spec = importlib.util.spec_from_file_location("pretrain", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def pretrain(load_benchmark):
+    return load_benchmark("pretrain")
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.recipe)
